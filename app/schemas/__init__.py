@@ -1,0 +1,1 @@
+"""The objects on the wire, as the specs name them."""
