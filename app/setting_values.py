@@ -1,0 +1,183 @@
+"""How the text of one setting becomes a value.
+
+Each function takes the text and returns the value; a `ValueError` says in half a sentence what is accepted instead. It
+never repeats the text it was given, because that may be a secret.
+"""
+
+import ipaddress
+import re
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from urllib.parse import SplitResult, urlsplit
+
+IpNetwork = ipaddress.IPv4Network | ipaddress.IPv6Network
+
+SIZE_UNITS = {"": 1, "B": 1, "KIB": 1024, "MIB": 1024**2, "GIB": 1024**3}
+PERIOD_SECONDS = {"second": 1, "minute": 60, "hour": 3600, "day": 86400}
+STORE_SCHEMES = (
+    "redis",
+    "rediss",
+    "redis+cluster",
+    "rediss+cluster",
+    "redis+sentinel",
+)
+FILE_SCHEMES = ("s3", "gs", "az")
+LARGEST_PORT = 65535
+
+
+@dataclass(frozen=True, slots=True)
+class RateLimit:
+    """At most `count` within `period_seconds`."""
+
+    count: int
+    period_seconds: int
+
+    def __str__(self) -> str:
+        named = {seconds: name for name, seconds in PERIOD_SECONDS.items()}
+        return f"{self.count}/{named.get(self.period_seconds, f'{self.period_seconds} s')}"
+
+
+def public_url(text: str) -> str:
+    """The base of all published URLs, without a slash at its end. https, or http on this machine only."""
+    accepted = "an absolute URL such as https://utility.example/energy, without query, fragment or user"
+    if not text.isascii() or any(ord(character) <= ord(" ") for character in text):
+        raise ValueError(f"needs {accepted}, in ASCII (an internationalised name in its xn-- form)")
+    parts = split_url(text, accepted)
+    if parts.scheme not in {"http", "https"} or not parts.hostname:
+        raise ValueError(f"needs {accepted}")
+    if parts.query or parts.fragment or "?" in text or "#" in text or "@" in parts.netloc:
+        raise ValueError(f"needs {accepted}")
+    if parts.scheme == "http" and not is_loopback(parts.hostname):
+        raise ValueError("needs https://, because http:// is accepted for 127.0.0.1, [::1] and localhost only")
+    return f"{parts.scheme}://{parts.netloc.lower()}{parts.path}".rstrip("/")
+
+
+def is_loopback(host: str) -> bool:
+    """Whether `host` (a name, or an address without brackets) can only mean this machine."""
+    if host == "localhost" or host.endswith(".localhost"):
+        return True
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+def split_url(text: str, accepted: str) -> SplitResult:
+    """`text` taken apart; its port is a number in range."""
+    try:
+        parts = urlsplit(text)
+        port = parts.port
+    except ValueError:
+        raise ValueError(f"needs {accepted}") from None
+    if port == 0:
+        raise ValueError(f"needs a port from 1 to {LARGEST_PORT}")
+    return parts
+
+
+def store_url(text: str) -> str:
+    """Where objects are kept. Only its form is looked at here; `app.store.connect` opens it."""
+    kind, colon, rest = text.partition(":")
+    if kind in {"embedded", "unix"} and colon and rest.removeprefix("//"):
+        return text
+    if text == "memory:":
+        return text
+    if kind not in STORE_SCHEMES or not rest.startswith("//"):
+        listed = ", ".join(f"{scheme}://" for scheme in STORE_SCHEMES)
+        raise ValueError(f"needs embedded:PATH, unix:PATH, memory: or a URL that starts with one of {listed}")
+    if kind == "redis+sentinel":
+        refuse_bad_sentinel_url(text)
+    elif not split_url(text, f"{kind}://host:port").hostname:
+        raise ValueError(f"needs a host, as in {kind}://host:6379")
+    return text
+
+
+def refuse_bad_sentinel_url(text: str) -> None:
+    """A sentinel URL lists several host:port, which no URL library takes apart."""
+    parts = text.removeprefix("redis+sentinel://").split("/")
+    hosts = parts[0].rpartition("@")[2].split(",")
+    if len(parts) not in {2, 3} or not parts[1] or not all(hosts):
+        raise ValueError("needs redis+sentinel://host:port,host:port/service")
+
+
+def files_url(text: str) -> str:
+    """Where file bytes are kept. Only its form is looked at here; `app.files` opens it."""
+    kind, colon, rest = text.partition(":")
+    if kind == "file" and colon and rest.removeprefix("//"):
+        return text
+    if text == "memory:":
+        return text
+    if kind in FILE_SCHEMES and rest.startswith("//") and rest.strip("/"):
+        return text
+    listed = ", ".join(f"{scheme}://BUCKET/PREFIX" for scheme in FILE_SCHEMES)
+    raise ValueError(f"needs file:PATH, memory:, {listed}")
+
+
+def path(text: str) -> Path:
+    """A file; a relative one counts from the working directory."""
+    return Path(text)
+
+
+def text(text: str) -> str:
+    """As it stands."""
+    return text
+
+
+def whole_number(least: int, most: int) -> Callable[[str], int]:
+    """A parser of whole numbers from `least` to `most`."""
+
+    def parse(text: str) -> int:
+        if not re.fullmatch(r"[0-9]{1,12}", text) or not least <= int(text) <= most:
+            raise ValueError(f"needs a whole number from {least} to {most}")
+        return int(text)
+
+    return parse
+
+
+def size_bytes(least: int, most: int) -> Callable[[str], int]:
+    """A parser of sizes such as `1MiB`, `512 KiB` or a number of bytes."""
+
+    def parse(text: str) -> int:
+        match = re.fullmatch(r"([0-9]{1,12}) ?([A-Za-z]*)", text)
+        if match is None or match[2].upper() not in SIZE_UNITS:
+            raise ValueError("needs a size such as 1MiB, 512KiB or a number of bytes")
+        size = int(match[1]) * SIZE_UNITS[match[2].upper()]
+        if not least <= size <= most:
+            raise ValueError(f"needs a size from {least} to {most} bytes")
+        return size
+
+    return parse
+
+
+def rate_limit(text: str) -> RateLimit | None:
+    """`60/minute` and the like; `off` is None."""
+    if text.lower() == "off":
+        return None
+    match = re.fullmatch(r"([0-9]{1,9})/(second|minute|hour|day)", text.replace(" ", "").lower())
+    if match is None or int(match[1]) == 0:
+        raise ValueError("needs a rate such as 60/minute (second, minute, hour or day), or off")
+    return RateLimit(count=int(match[1]), period_seconds=PERIOD_SECONDS[match[2]])
+
+
+def networks(text: str) -> tuple[IpNetwork, ...]:
+    """Addresses and networks, separated by commas or blanks."""
+    found = []
+    for item in re.split(r"[,\s]+", text.strip()):
+        try:
+            found.append(ipaddress.ip_network(item))
+        except ValueError:
+            raise ValueError(
+                "needs networks such as 10.0.0.0/8, 2001:db8::/32 (no bits set after the prefix), separated by commas"
+            ) from None
+    return tuple(found)
+
+
+def one_of(choices: Sequence[str]) -> Callable[[str], str]:
+    """A parser that accepts one of a few words."""
+
+    def parse(text: str) -> str:
+        if text.lower() not in choices:
+            raise ValueError(f"needs one of {', '.join(choices)}")
+        return text.lower()
+
+    return parse

@@ -1,0 +1,331 @@
+"""Every setting: its name, default, unit and meaning in one table, read once at the start.
+
+Settings come from the process environment and from a file `.env` in the working directory; the environment wins. An
+empty value counts as absent. All problems are reported together, so that one start is enough to learn about them.
+"""
+
+import difflib
+import os
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal, Self
+
+from app import setting_values as values
+from app.errors import ConfigurationError
+from app.setting_values import IpNetwork, RateLimit
+
+KIB = 1024
+MIB = 1024 * KIB
+GIB = 1024 * MIB
+
+
+@dataclass(frozen=True, slots=True)
+class Setting:
+    """One row of the table, from which `.env.example` and the README are checked.
+
+    `default` is the text that an operator would write for it; "" means that there is none.
+    """
+
+    name: str
+    attribute: str
+    default: str
+    unit: str
+    sentence: str
+    parse: Callable[[str], object]
+
+    @property
+    def absent(self) -> object:
+        """The value when nothing is set."""
+        if self.default:
+            return self.parse(self.default)
+        return () if self.attribute == "trusted_proxies" else None
+
+
+TABLE: tuple[Setting, ...] = (
+    Setting(
+        "CDS_PUBLIC_URL",
+        "public_url",
+        "http://127.0.0.1:8000",
+        "URL",
+        "Base of every URL that is published; https unless it is this machine.",
+        values.public_url,
+    ),
+    Setting(
+        "CDS_CATALOG",
+        "catalog",
+        "",
+        "path",
+        "The catalog file: what this utility offers; without it the bundled demo utility.",
+        values.path,
+    ),
+    Setting(
+        "CDS_STORE_URL",
+        "store_url",
+        "embedded:.data/store",
+        "URL",
+        "Where objects are kept: embedded:PATH, unix:PATH, redis://, rediss://, redis+cluster://, rediss+cluster://,"
+        " redis+sentinel://host:port,host:port/service or memory: (lost at the end).",
+        values.store_url,
+    ),
+    Setting(
+        "CDS_STORE_WAIT_REPLICAS",
+        "store_wait_replicas",
+        "0",
+        "replicas",
+        "A change is confirmed only after this many replicas of the store have it.",
+        values.whole_number(0, 9),
+    ),
+    Setting(
+        "CDS_FILES_URL",
+        "files_url",
+        "file:.data/files",
+        "URL",
+        "Where the bytes of files and attachments are kept: file:PATH, s3://, gs://, az:// or memory: (lost at the end).",
+        values.files_url,
+    ),
+    Setting(
+        "CDS_SECRET_KEYS",
+        "secret_keys",
+        "",
+        "JWK Set",
+        "Keys that seal client secrets at rest, as JSON or as a path: the first encrypts, all decrypt; without it an"
+        " embedded store keeps generated ones in its directory.",
+        values.text,
+    ),
+    Setting(
+        "CDS_ACCESS_TOKEN_TTL",
+        "access_token_ttl_seconds",
+        "3600",
+        "seconds",
+        "How long an access token lives.",
+        values.whole_number(1, 30 * 86400),
+    ),
+    Setting(
+        "CDS_RATE_LIMIT_ANONYMOUS",
+        "rate_limit_anonymous",
+        "1200/minute",
+        "rate or off",
+        "Requests without a token, per source address.",
+        values.rate_limit,
+    ),
+    Setting(
+        "CDS_RATE_LIMIT_CLIENT",
+        "rate_limit_client",
+        "6000/minute",
+        "rate or off",
+        "Requests with a token, per Client Object.",
+        values.rate_limit,
+    ),
+    Setting(
+        "CDS_RATE_LIMIT_FAILED_AUTH",
+        "rate_limit_failed_auth",
+        "30/minute",
+        "rate or off",
+        "Failed authentications, per source address.",
+        values.rate_limit,
+    ),
+    Setting(
+        "CDS_RATE_LIMIT_REGISTRATION",
+        "rate_limit_registration",
+        "60/hour",
+        "rate or off",
+        "New registrations, per source address.",
+        values.rate_limit,
+    ),
+    Setting(
+        "CDS_TRUSTED_PROXIES",
+        "trusted_proxies",
+        "",
+        "networks",
+        "Networks whose X-Forwarded-* and Forwarded headers count; without it none do.",
+        values.networks,
+    ),
+    Setting(
+        "CDS_MAX_BODY",
+        "max_body_bytes",
+        "1MiB",
+        "size",
+        "The largest request body, attachments aside; over it the answer is 413.",
+        values.size_bytes(16 * KIB, 64 * MIB),
+    ),
+    Setting(
+        "CDS_MAX_ATTACHMENTS",
+        "max_attachments_bytes",
+        "16MiB",
+        "size",
+        "The most that the attachments of one Message may hold together, decoded; at least 10MiB.",
+        values.size_bytes(10 * MIB, GIB),
+    ),
+    Setting(
+        "CDS_LOG_FORMAT",
+        "log_format",
+        "auto",
+        "auto, console, json",
+        "How log lines look; auto is console on a terminal and json elsewhere.",
+        values.one_of(("auto", "console", "json")),
+    ),
+    Setting(
+        "CDS_LOG_LEVEL",
+        "log_level",
+        "info",
+        "debug, info, warning, error",
+        "The least important log line that is written.",
+        values.one_of(("debug", "info", "warning", "error")),
+    ),
+    Setting(
+        "CDS_WORKERS",
+        "workers",
+        "1",
+        "processes",
+        "How many processes serve requests.",
+        values.whole_number(1, 64),
+    ),
+)
+
+NOT_YET = frozenset(
+    {
+        "CDS_SIGNING_KEYS",
+        "CDS_ACCESS_TOKEN_FORMAT",
+        "CDS_REFRESH_TOKEN_TTL",
+        "CDS_CODE_TTL",
+        "CDS_OPERATOR_BOOTSTRAP_KEY",
+        "CDS_OPERATOR_OIDC_ISSUER",
+        "CDS_OPERATOR_OIDC_CLIENT_ID",
+        "CDS_OPERATOR_OIDC_CLIENT_SECRET",
+        "CDS_OPERATOR_OIDC_ROLE_CLAIM",
+        "CDS_USER_OIDC_ISSUER",
+        "CDS_USER_OIDC_CLIENT_ID",
+        "CDS_USER_OIDC_CLIENT_SECRET",
+        "CDS_SMTP_URL",
+        "CDS_MAIL_FROM",
+        "CDS_METRICS",
+        "CDS_WORKER",
+    }
+)
+"""Settings of later versions. Accepting them silently would promise what this version does not do."""
+
+SERVICE_LINK = re.compile(r"CDS_.*(SERVICE_HOST|SERVICE_PORT(_\w+)?|PORT(_\d+_(TCP|UDP)(_\w+)?)?)")
+"""What Kubernetes puts into the environment for a Service whose name starts with `cds-`."""
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """What the server was told to be. Attributes follow the table, with the unit in the name."""
+
+    public_url: str
+    catalog: Path | None
+    store_url: str = field(repr=False)
+    store_wait_replicas: int
+    files_url: str = field(repr=False)
+    secret_keys: str | None = field(repr=False)
+    access_token_ttl_seconds: int
+    rate_limit_anonymous: RateLimit | None
+    rate_limit_client: RateLimit | None
+    rate_limit_failed_auth: RateLimit | None
+    rate_limit_registration: RateLimit | None
+    trusted_proxies: tuple[IpNetwork, ...]
+    max_body_bytes: int
+    max_attachments_bytes: int
+    log_format: Literal["auto", "console", "json"]
+    log_level: Literal["debug", "info", "warning", "error"]
+    workers: int
+
+    @classmethod
+    def from_environment(cls, environ: Mapping[str, str]) -> Self:
+        """Read every `CDS_*` name of `environ`; the rest of it is ignored.
+
+        Raises:
+            ConfigurationError: With one sentence per wrong, unknown or contradicting setting.
+        """
+        problems = [unknown(name) for name in sorted(environ) if name.startswith("CDS_") and name not in BY_NAME]
+        found: dict[str, Any] = {}
+        for setting in TABLE:
+            written = environ.get(setting.name, "").strip()
+            try:
+                found[setting.attribute] = setting.parse(written) if written else setting.absent
+            except ValueError as error:
+                problems.append(f"{setting.name} {error}.")
+        if problems:
+            raise ConfigurationError(problems)
+        settings = cls(**found)
+        if problems := contradictions(settings):
+            raise ConfigurationError(problems)
+        return settings
+
+
+BY_NAME = {setting.name: setting for setting in TABLE}
+
+
+def unknown(name: str) -> str:
+    """The sentence about a `CDS_*` name that is not in the table."""
+    if name in NOT_YET:
+        return f"{name} is not available in this version; remove it."
+    if nearest := difflib.get_close_matches(name, BY_NAME, n=1, cutoff=0.75):
+        return f"{name} is not a setting; did you mean {nearest[0]}?"
+    if SERVICE_LINK.fullmatch(name):
+        return f"{name} is not a setting; Kubernetes adds such names unless the pod says enableServiceLinks: false."
+    return f"{name} is not a setting; .env.example lists all of them."
+
+
+def contradictions(settings: Settings) -> list[str]:
+    """Settings that are fine alone and wrong together, as sentences."""
+    own_store = settings.store_url.startswith(("embedded:", "memory:"))
+    problems = []
+    if settings.workers > 1 and settings.store_url == "memory:":
+        problems.append("CDS_WORKERS needs to be 1 with CDS_STORE_URL=memory:, because memory is not shared.")
+    if settings.workers > 1 and settings.files_url == "memory:":
+        problems.append("CDS_WORKERS needs to be 1 with CDS_FILES_URL=memory:, because memory is not shared.")
+    if settings.store_wait_replicas and own_store:
+        problems.append("CDS_STORE_WAIT_REPLICAS needs to be 0 with this CDS_STORE_URL, because it has no replicas.")
+    return problems
+
+
+def read_environment(cwd: Path) -> dict[str, str]:
+    """The process environment, over what the file `.env` in `cwd` says.
+
+    Raises:
+        ConfigurationError: `.env` cannot be read, or has lines that are not NAME=value.
+    """
+    return {**read_env_file(cwd / ".env"), **os.environ}
+
+
+def read_env_file(path: Path) -> dict[str, str]:
+    """The names and values of a `.env` file; empty when there is none.
+
+    A line is `NAME=value`, with `export ` before it if you like. Quotes around a value are taken away and keep what is
+    inside as it stands; without quotes a ` #` starts a comment.
+
+    Raises:
+        ConfigurationError: With one sentence per line that is none of these.
+    """
+    try:
+        lines = path.read_text(encoding="utf-8-sig").splitlines()
+    except FileNotFoundError:
+        return {}
+    except (OSError, UnicodeDecodeError) as error:
+        reason = error.strerror if isinstance(error, OSError) else "it is not UTF-8"
+        raise ConfigurationError([f"{path} cannot be read: {reason}."]) from error
+    found: dict[str, str] = {}
+    problems = []
+    for number, line in enumerate(lines, start=1):
+        if not line.strip() or line.lstrip().startswith("#"):
+            continue
+        match = ENV_LINE.fullmatch(line)
+        if match is None:
+            problems.append(f"{path} line {number} is not NAME=value (or a quote is not closed).")
+            continue
+        quoted = match["single"] if match["double"] is None else match["double"]
+        found[match["name"]] = match["plain"] if quoted is None else quoted
+    if problems:
+        raise ConfigurationError(problems)
+    return found
+
+
+ENV_LINE = re.compile(
+    r"""\s*(?:export\s+)?(?P<name>[A-Za-z_]\w*)\s*=\s*
+    (?: "(?P<double>[^"]*)" | '(?P<single>[^']*)' | (?P<plain>(?!["'])(?:(?!(?:^|\s)\#).)*?) )
+    \s*(?:(?<=\s)\#.*)?""",
+    re.VERBOSE,
+)
