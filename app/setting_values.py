@@ -85,19 +85,22 @@ def store_url(text: str) -> str:
     if kind not in STORE_SCHEMES or not rest.startswith("//"):
         listed = ", ".join(f"{scheme}://" for scheme in STORE_SCHEMES)
         raise ValueError(f"needs embedded:PATH, unix:PATH, memory: or a URL that starts with one of {listed}")
-    if kind == "redis+sentinel":
-        refuse_bad_sentinel_url(text)
-    elif not split_url(text, f"{kind}://host:port").hostname:
-        raise ValueError(f"needs a host, as in {kind}://host:6379")
+    hosts, _, path = rest.removeprefix("//").partition("?")[0].partition("/")
+    split_hosts(hosts)
+    if kind == "redis+sentinel" and not path.partition("/")[0]:
+        raise ValueError("needs the service after the hosts: redis+sentinel://host:port,host:port/service")
     return text
 
 
-def refuse_bad_sentinel_url(text: str) -> None:
-    """A sentinel URL lists several host:port, which no URL library takes apart."""
-    parts = text.removeprefix("redis+sentinel://").split("/")
-    hosts = parts[0].rpartition("@")[2].split(",")
-    if len(parts) not in {2, 3} or not parts[1] or not all(hosts):
-        raise ValueError("needs redis+sentinel://host:port,host:port/service")
+def split_hosts(text: str) -> list[tuple[str, int | None]]:
+    """`user:password@host:port,host:port` as pairs of host and port; what stands before the last `@` is left aside."""
+    found = []
+    for item in text.rpartition("@")[2].split(","):
+        match = re.fullmatch(r"(\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._-]+)(?::([0-9]{1,5}))?", item)
+        if match is None or not 0 < int(match[2] or 1) <= LARGEST_PORT:
+            raise ValueError("needs hosts after //, as host:port or host:port,host:port")
+        found.append((match[1].strip("[]"), int(match[2]) if match[2] else None))
+    return found
 
 
 def files_url(text: str) -> str:

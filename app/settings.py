@@ -82,7 +82,8 @@ TABLE: tuple[Setting, ...] = (
         "files_url",
         "file:.data/files",
         "URL",
-        "Where the bytes of files and attachments are kept: file:PATH, s3://, gs://, az:// or memory: (lost at the end).",
+        "Where the bytes of files and attachments are kept: file:PATH, s3://, gs://, az:// or memory:"
+        " (lost at the end).",
         values.files_url,
     ),
     Setting(
