@@ -1,0 +1,1 @@
+"""Random ids, token digests, sealing of secrets."""

@@ -1,0 +1,83 @@
+"""Ids, secrets and tokens: how they are made, what they carry in clear and how they are found again.
+
+A registration_id is two hexadecimal digits (its shard) and twelve random characters. Every id and every token that leaves the
+house begins with it, so whoever holds one of them knows where to look and cannot name a place in another registration.
+Secrets and tokens have a prefix of ours, so that secret scanners recognise them.
+"""
+
+import base64
+import hashlib
+import re
+import secrets
+from typing import NamedTuple
+
+_ALPHABET = "0123456789abcdefghjkmnpqrstvwxyz"
+_REGISTRATION_ID = r"[0-9a-f]{2}[0-9a-z]{12}"
+_ID = re.compile(rf"({_REGISTRATION_ID})(?:-([0-9a-z]{{1,20}}))?")
+_ACCESS_TOKEN = re.compile(rf"cdsat_({_REGISTRATION_ID})_[A-Za-z0-9_-]{{43}}")
+
+REGISTRATION_ID_LENGTH = 14
+ADMIN = "0"
+"""The local id of the Client Object that has no suffix: the one scoped to cds_client_admin."""
+
+
+class LocalId(NamedTuple):
+    """An id taken apart: whose it is, and which of theirs (`3`, `m4k…`; "0" for the admin Client Object)."""
+
+    registration_id: str
+    local: str
+
+
+class Randomness:
+    """Where ids, secrets and tokens come from; tests pass one that they can foresee."""
+
+    def registration_id(self) -> str:
+        """Two hexadecimal digits for the shard, sixty random bits for the rest."""
+        number = int.from_bytes(secrets.token_bytes(9), "big")
+        shard, rest = number & 0xFF, number >> 8
+        return f"{shard:02x}" + _characters(rest, 12)
+
+    def object_id(self, registration_id: str, kind: str) -> str:
+        """An id inside a registration: `kind` is `m`, `c` or `g`; fifty random bits."""
+        return f"{registration_id}-{kind}{_characters(secrets.randbits(50), 10)}"
+
+    def file_id(self) -> str:
+        """An id for a Server-Provided File, which no registration owns."""
+        return f"f{_characters(secrets.randbits(80), 16)}"
+
+    def client_secret(self) -> str:
+        """256 random bits behind a prefix of ours."""
+        return f"cdscs_{secrets.token_urlsafe(32)}"
+
+    def access_token(self, registration_id: str) -> str:
+        """An opaque access token of that registration."""
+        return f"cdsat_{registration_id}_{secrets.token_urlsafe(32)}"
+
+    def receipt_confirmation(self) -> str:
+        """A code that a person can read out: ten characters without look-alikes."""
+        return _characters(secrets.randbits(50), 10).upper()
+
+
+def _characters(number: int, length: int) -> str:
+    """`number` in base 32 without look-alikes, its lowest `length` digits."""
+    return "".join(_ALPHABET[(number >> (5 * place)) & 31] for place in range(length))
+
+
+def digest(secret: str) -> str:
+    """What stands in the store for a secret or a token: SHA-256, URL-safe, 43 characters.
+
+    The values are random 256-bit strings, so a plain digest is enough and a look-up by it tells a timer nothing about them.
+    """
+    return base64.urlsafe_b64encode(hashlib.sha256(secret.encode()).digest())[:43].decode()
+
+
+def local_id(object_id: str) -> LocalId | None:
+    """Take an id apart, or None when it is none of ours."""
+    match = _ID.fullmatch(object_id)
+    return LocalId(match[1], match[2] or ADMIN) if match else None
+
+
+def registration_of_access_token(access_token: str) -> str | None:
+    """The registration_id that an access token carries, or None when it does not have the shape of one."""
+    match = _ACCESS_TOKEN.fullmatch(access_token)
+    return match[1] if match else None

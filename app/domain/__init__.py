@@ -1,0 +1,1 @@
+"""What the specs require: one async function per operation, and small pure checks."""

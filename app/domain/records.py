@@ -1,0 +1,179 @@
+"""What the domain asks of its store: read for somebody, list for somebody, and apply a change as a whole.
+
+The store keeps objects (`Client`, `Message`, `Credential`, `Grant`, `ServerProvidedFile`, `Registration`) of a registration
+together. Every object has a public part, which is what goes over the wire, and an internal part. A version identifies the
+state that was read; it changes whenever the object does.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any, Generic, NamedTuple, Protocol, TypeVar
+
+from msgspec import Struct
+
+from app.schemas.clients import Client
+from app.schemas.credentials import Credential
+from app.schemas.files import ServerProvidedFile
+from app.schemas.grants import Grant
+from app.schemas.messages import Message
+from app.schemas.registrations import Registration
+
+AnyObject = Client | Message | Credential | Grant | ServerProvidedFile | Registration
+T = TypeVar("T", bound=Struct, covariant=True)
+
+PAGE_SIZE = 100
+"""Objects per page of every listing (ambiguities J1, C16)."""
+
+
+class Nothing(Struct, frozen=True):
+    """The internal part of an object that has none."""
+
+
+class TokenFacts(Struct, frozen=True):
+    """What an access token stands for."""
+
+    client_id: str
+    credential_id: str
+    grant_id: str
+    target_grant_id: str
+    """The Grant that a grant admin token opens (3.3.2), or ""."""
+    scope: str
+    authorization_details: list[dict[str, Any]]
+    expires_at: int
+
+
+@dataclass(slots=True)
+class Access:
+    """On whose behalf the store is read.
+
+    With a `token_digest` every read checks the token in the same round trip, refuses with InvalidToken when it is unknown,
+    expired or cut off, with InsufficientScope when it lacks `scope`, and leaves what it stands for in `token`. Without one
+    the server itself asks.
+    """
+
+    registration_id: str
+    now: datetime
+    token_digest: str = ""
+    scope: str = ""
+    token: TokenFacts | None = None
+
+
+class Wanted(NamedTuple):
+    """One object that an operation needs: its type and its id as a caller wrote it (also a foreign or a senseless one)."""
+
+    kind: type[AnyObject]
+    object_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class Stored(Generic[T]):
+    """An object as it is in the store."""
+
+    object: T
+    internal: Any
+    version: int
+
+
+class Cursor(NamedTuple):
+    """A place in a listing: beyond the object at `position`, towards newer or towards older ones."""
+
+    position: int
+    newer: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Listing:
+    """One page of the objects of `kind`, most recently modified first.
+
+    Args:
+        filters: All of them apply; each is a list of index values of which an object has to have one, e.g.
+            `[("status", "active"), ("status", "pending")]`. See `app.store.indexes` for the values of each type.
+        ids: When given, only these objects (ids as a caller wrote them).
+        created_after, created_before: Inclusive bounds of `created`.
+    """
+
+    kind: type[AnyObject]
+    filters: tuple[tuple[tuple[str, str], ...], ...] = ()
+    ids: tuple[str, ...] | None = None
+    created_after: datetime | None = None
+    created_before: datetime | None = None
+    cursor: Cursor | None = None
+    limit: int = PAGE_SIZE
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """The documents of one page as they go out, and where its neighbours begin (None at the ends)."""
+
+    documents: list[bytes]
+    next: Cursor | None
+    previous: Cursor | None
+
+
+class Put(NamedTuple):
+    """One object to write: a new one when `old` is None, else the successor of exactly that version."""
+
+    object: AnyObject
+    internal: Struct
+    old: Stored[Any] | None
+
+
+class Event(NamedTuple):
+    """Something that happened, for the event stream."""
+
+    type: str
+    object_id: str
+
+
+@dataclass(slots=True)
+class Change:
+    """Everything that one operation writes to one registration; all of it happens, or nothing.
+
+    Later puts count as more recent than earlier ones when both have the same `modified` second.
+    """
+
+    registration_id: str
+    now: datetime
+    puts: list[Put] = field(default_factory=list)
+    events: list[Event] = field(default_factory=list)
+    cut_off: list[str] = field(default_factory=list)
+    """Ids of Client Objects, Credentials and Grants, or the registration_id: all tokens that depend on them die now."""
+    forget_standing: list[str] = field(default_factory=list)
+    """client_ids whose standing Grants have to be looked at afresh before the next token."""
+    due: dict[str, datetime | None] = field(default_factory=dict)
+    """grant_id to the moment when time changes the Grant, or None when nothing is due any more."""
+
+    def create(self, new: AnyObject, internal: Struct | None = None) -> None:
+        """Add an object that must not exist yet."""
+        self.puts.append(Put(new, internal or Nothing(), None))
+
+    def replace(self, old: Stored[Any], new: AnyObject, internal: Struct | None = None) -> None:
+        """Write the successor of `old`; `internal` None keeps the internal part as it was."""
+        self.puts.append(Put(new, old.internal if internal is None else internal, old))
+
+    def event(self, type_: str, object_id: str) -> None:
+        """Append to the event stream, e.g. `client.modified`."""
+        self.events.append(Event(type_, object_id))
+
+
+class Records(Protocol):
+    """The store of registrations, as every domain function knows it.
+
+    Every method raises StoreUnavailable when the store does not answer.
+    """
+
+    async def document(self, access: Access, wanted: Wanted) -> bytes:
+        """The object as it goes out. One round trip. Raises InvalidToken, InsufficientScope, NotFound."""
+
+    async def load(self, access: Access, *wanted: Wanted) -> list[Stored[Any] | None]:
+        """Several objects of the registration, None for each that is not there. One round trip."""
+
+    async def pages(self, access: Access, *listings: Listing) -> list[Page]:
+        """One page for each listing. One round trip."""
+
+    async def find(self, access: Access, listing: Listing) -> Sequence[Stored[Any]]:
+        """The objects of one page, for an operation that goes on to change them. One round trip."""
+
+    async def apply(self, change: Change) -> None:
+        """Write a change. One round trip. Raises Conflict when an object is no longer as it was read."""

@@ -1,0 +1,97 @@
+"""Access tokens: how they are asked for, found and forgotten in the store.
+
+Source: RFC 6749 4.4 and 5, RFC 7009, RFC 7662; CDS-WG1-02 3.3.2 for those of a grant admin scope.
+"""
+
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+from typing import NamedTuple, Protocol
+
+from msgspec import Struct
+
+from app.domain.records import Access, Stored, TokenFacts
+from app.schemas.clients import Client
+from app.schemas.grants import Grant
+
+
+class ClientLogin(NamedTuple):
+    """Who calls an OAuth endpoint: the id as presented and the digest of the secret."""
+
+    registration_id: str
+    client_id: str
+    secret_digest: str
+
+
+class StandingFacts(Struct, frozen=True):
+    """What a standing Grant (ambiguities E2) gives to each token that is issued under it."""
+
+    scope: str
+    authorization_details: list[dict[str, object]]
+
+
+@dataclass(frozen=True, slots=True)
+class Issued:
+    """A token that now exists in the store."""
+
+    facts: StandingFacts
+    expires_in_seconds: int
+
+
+class NotIssued(StrEnum):
+    """Why a token was not issued."""
+
+    REFUSED = "refused"
+    """Unknown client, wrong or expired secret, suspended registration: not told apart."""
+    NO_STANDING_GRANT = "no_standing_grant"
+    """The caller is who it says, but what it asks for has to be looked at first."""
+
+
+class Revocation(StrEnum):
+    """What became of a token that was to be revoked."""
+
+    REFUSED = "refused"
+    DELETED = "deleted"
+    FOREIGN = "foreign"
+    INACTIVE = "inactive"
+
+
+@dataclass(frozen=True, slots=True)
+class Inspected:
+    """An active token with the Grants behind it."""
+
+    facts: TokenFacts
+    grant: Grant | None
+    target: Grant | None
+
+
+class TokenStore(Protocol):
+    """What the token, revocation and introspection endpoints need of the store beyond records."""
+
+    async def issue(
+        self, login: ClientLogin, asked: str, access_token: str, *, now: datetime, ttl_seconds: int
+    ) -> Issued | NotIssued:
+        """Authenticate and issue under the standing Grant for `asked`, in one round trip."""
+
+    async def stand(
+        self,
+        client: Stored[Client],
+        asked: list[str],
+        grant: Stored[Grant],
+        target: Stored[Grant] | None,
+        facts: StandingFacts,
+    ) -> bool:
+        """Make `grant` the standing one for every key in `asked`. False when one of the three changed since it was read."""
+
+    async def inspect(self, login: ClientLogin, access_token: str, *, now: datetime) -> Inspected | NotIssued | None:
+        """Authenticate and look at a token: None when it is inactive or another registration's. One round trip."""
+
+    async def revoke(self, login: ClientLogin, access_token: str, *, now: datetime) -> Revocation:
+        """Authenticate and forget a token of that Client Object. One round trip."""
+
+
+class OpenedFiles(Protocol):
+    """What the Server-Provided Files API needs of the store beyond records."""
+
+    async def opened_by(self, access: Access) -> tuple[Grant | None, list[tuple[bytes, bytes]]]:
+        """The Grant that the token opens and, per file in it, its document and its internal part. One round trip."""

@@ -1,0 +1,74 @@
+"""Grants (CDS-WG1-02 8.1, 8.2)."""
+
+from datetime import datetime
+from enum import StrEnum
+from typing import Any
+
+from msgspec import Struct, field
+
+
+class GrantStatus(StrEnum):
+    """Where a Grant stands (8.2)."""
+
+    ACTIVE = "active"
+    FUTURE = "future"
+    PENDING = "pending"
+    PARTIAL = "partial"
+    NEEDS_AUTHORIZATION = "needs_authorization"
+    NEEDS_SUB_GRANTS = "needs_sub_grants"
+    DISABLED = "disabled"
+    SUSPENDED = "suspended"
+    REVOKED = "revoked"
+    CLOSED = "closed"
+    EXPIRED = "expired"
+    DELAYED = "delayed"
+    STOPPED = "stopped"
+    ERRORED = "errored"
+
+
+WITHOUT_ACCESS = frozenset(
+    {
+        GrantStatus.FUTURE,
+        GrantStatus.DISABLED,
+        GrantStatus.SUSPENDED,
+        GrantStatus.REVOKED,
+        GrantStatus.CLOSED,
+        GrantStatus.EXPIRED,
+    }
+)
+"""The statuses that 8.2 says give no access at all; the enabled fields are empty in them."""
+
+
+class Grant(Struct, kw_only=True, frozen=True):
+    """One Grant, as 8.1 lays it out."""
+
+    grant_id: str
+    uri: str
+    replacing: list[str]
+    replaced_by: list[str]
+    parent: str | None
+    children: list[str]
+    created: datetime
+    modified: datetime
+    not_before: datetime | None
+    not_after: datetime | None
+    eta: datetime | None
+    expires: datetime | None
+    status: GrantStatus
+    client_id: str
+    scope: str
+    authorization_details: list[dict[str, Any]]
+    receipt_confirmations: list[str]
+    enabled_scope: str
+    enabled_authorization_details: list[dict[str, Any]]
+
+
+class GrantInternal(Struct, kw_only=True, frozen=True, omit_defaults=True):
+    """What we know about a Grant and do not show."""
+
+    target_grant_id: str = ""
+    """On the standing Grant of a grant admin token: the Grant that the token opens (3.3.2)."""
+    standing: bool = False
+    """Made by a client_credentials token request and reused by the next one (ambiguities E2)."""
+    resume: dict[str, Any] = field(default_factory=dict)
+    """While suspended with its Client Object (B14): the status and enabled fields to restore."""

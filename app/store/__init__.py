@@ -1,0 +1,1 @@
+"""All of Redis: keys, scripts, and the records that they keep."""

@@ -1,0 +1,268 @@
+"""From `CDS_STORE_URL` to a connected client, whatever kind of store it names.
+
+A command whose connection broke is sent again, at most twice and within a fraction of a second: a restarted store or a
+failover that is already over goes unnoticed. What takes longer is answered 503 by the caller. One that timed out is not
+sent again, because it may still be running.
+
+No message of this module repeats the URL itself, which may hold a password.
+"""
+
+import asyncio
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from urllib.parse import parse_qs
+
+import structlog
+from redis.asyncio import ConnectionPool, Redis, RedisCluster, Sentinel, SSLConnection
+from redis.asyncio.cluster import ClusterNode
+from redis.asyncio.connection import parse_url
+from redis.asyncio.retry import Retry
+from redis.backoff import ExponentialWithJitterBackoff
+from redis.exceptions import (
+    AuthenticationError,
+    AuthorizationError,
+    ConnectionError as RedisConnectionError,
+    RedisClusterException,
+    RedisError,
+    ResponseError,
+)
+
+from app.errors import ConfigurationError
+from app.setting_values import split_hosts
+from app.store.embedded import EmbeddedStore
+
+CONNECT_SECONDS = 2.0
+SOCKET_SECONDS = 5.0
+HEALTH_CHECK_SECONDS = 15
+RETRIES = 2
+FIRST_PAUSE_SECONDS = 0.02
+LONGEST_PAUSE_SECONDS = 0.2
+MAX_CONNECTIONS = 64
+PATIENCE_SECONDS = 10.0
+"""How long a store that does not answer yet is waited for at the start."""
+
+OLDEST_REDIS = (7, 0)
+DEFAULT_PORT = 6379
+DEFAULT_SENTINEL_PORT = 26379
+
+log = structlog.get_logger("app.store.connect")
+
+
+@dataclass(frozen=True, slots=True)
+class StoreConnection:
+    """A connected client of redis-py; answers are bytes.
+
+    `wait_replicas` is how many replicas must have a change before it is confirmed; the caller sends the WAIT.
+    """
+
+    client: "Redis | RedisCluster"
+    is_cluster: bool
+    wait_replicas: int
+    embedded: EmbeddedStore | None = None
+    sentinel: Sentinel | None = None
+
+    async def close(self) -> None:
+        """Close all connections; an embedded store that is ours writes everything down and stops."""
+        await self.client.aclose()
+        if self.sentinel is not None:
+            await self.sentinel.aclose()
+        if self.embedded is not None:
+            await asyncio.to_thread(self.embedded.stop)
+
+
+async def connect(
+    store_url: str, *, wait_replicas: int = 0, patience_seconds: float = PATIENCE_SECONDS
+) -> StoreConnection:
+    """Open the store of `store_url` (DESIGN.md section 3) and see that it answers and suits us.
+
+    A store that does not answer yet is waited for, up to `patience_seconds`.
+
+    Raises:
+        ConfigurationError: The URL is not usable, nobody answers, the credentials are refused, or the server behind it
+            is too old, a replica, or of another kind than the URL says.
+    """
+    try:
+        store = await open_store(store_url, wait_replicas)
+    except (ValueError, TypeError, RedisClusterException) as error:
+        raise ConfigurationError([f"CDS_STORE_URL cannot be used: {error}."]) from error
+    try:
+        await wait_until_ready(store, describe(store_url), patience_seconds)
+    except BaseException:
+        await store.close()
+        raise
+    return store
+
+
+async def open_store(store_url: str, wait_replicas: int) -> StoreConnection:
+    """A client for `store_url` that has not connected yet; an embedded store is started."""
+    scheme, _, rest = store_url.partition(":")
+    if scheme == "embedded":
+        embedded = await asyncio.to_thread(EmbeddedStore.open, Path(rest.removeprefix("//")))
+        client = Redis(unix_socket_path=str(embedded.socket_path), **client_options())
+        return StoreConnection(client, is_cluster=False, wait_replicas=wait_replicas, embedded=embedded)
+    if scheme == "memory":
+        return StoreConnection(memory_client(), is_cluster=False, wait_replicas=0)
+    if scheme == "redis+sentinel":
+        sentinel, service, options = sentinel_of(rest)
+        return StoreConnection(
+            sentinel.master_for(service, **options), is_cluster=False, wait_replicas=wait_replicas, sentinel=sentinel
+        )
+    if scheme.endswith("+cluster"):
+        return StoreConnection(cluster_client(scheme, rest), is_cluster=True, wait_replicas=wait_replicas)
+    url = f"unix://{rest.removeprefix('//')}" if scheme == "unix" else store_url
+    return StoreConnection(single_client(url), is_cluster=False, wait_replicas=wait_replicas)
+
+
+def retry() -> Retry:
+    """A fresh retry policy: redis-py keeps state in it."""
+    backoff = ExponentialWithJitterBackoff(base=FIRST_PAUSE_SECONDS, cap=LONGEST_PAUSE_SECONDS)
+    return Retry(backoff, RETRIES, supported_errors=(RedisConnectionError,))
+
+
+def client_options() -> dict[str, Any]:
+    """What all clients have in common. RESP2 saves a HELLO per connection and is spoken by everything."""
+    return {
+        "socket_timeout": SOCKET_SECONDS,
+        "socket_connect_timeout": CONNECT_SECONDS,
+        "health_check_interval": HEALTH_CHECK_SECONDS,
+        "retry": retry(),
+        "max_connections": MAX_CONNECTIONS,
+        "client_name": "cds-server",
+        "protocol": 2,
+    }
+
+
+def single_client(url: str) -> Redis:
+    """A client of one server."""
+    return Redis.from_pool(ConnectionPool(**{**client_options(), **parse_url(url)}))
+
+
+def cluster_client(scheme: str, rest: str) -> RedisCluster:
+    """A client of a cluster, which is found through any of the hosts that are named."""
+    authority, slash, path = rest.removeprefix("//").partition("/")
+    hosts = split_hosts(authority.partition("?")[0])
+    options: dict[str, Any] = {**client_options(), **parse_url(one_host_url(scheme, authority, slash + path))}
+    for name in ("host", "port", "db"):
+        options.pop(name, None)
+    if options.pop("connection_class", None) is SSLConnection:
+        options["ssl"] = True
+    nodes = [ClusterNode(host, port or DEFAULT_PORT) for host, port in hosts]
+    return RedisCluster(startup_nodes=nodes, **options)
+
+
+def one_host_url(scheme: str, authority: str, rest: str) -> str:
+    """The URL with its first host only and a plain scheme, which redis-py can take apart."""
+    user, at, hosts = authority.rpartition("@")
+    first, _, others = hosts.partition(",")
+    query = others.partition("?")[1:]
+    return f"{scheme.partition('+')[0]}://{user}{at}{first}{''.join(query)}{rest}"
+
+
+def sentinel_of(rest: str) -> tuple[Sentinel, str, dict[str, Any]]:
+    """The sentinels, the name of the service and the options of connections to its primary.
+
+    User and password before the hosts are those of the primary; `sentinel_username` and `sentinel_password` in the
+    query are those of the sentinels.
+    """
+    authority, _, path = rest.removeprefix("//").partition("/")
+    path, _, query = path.partition("?")
+    service, _, database = path.partition("/")
+    wanted = {name: values[0] for name, values in parse_qs(query).items()}
+    timeouts = {"socket_timeout": SOCKET_SECONDS, "socket_connect_timeout": CONNECT_SECONDS, "protocol": 2}
+    credentials = {
+        name: wanted.pop(f"sentinel_{name}") for name in ("username", "password") if f"sentinel_{name}" in wanted
+    }
+    if wanted:
+        raise ValueError(f"{', '.join(sorted(wanted))} is not an option of a redis+sentinel:// URL")
+    hosts = [(host, port or DEFAULT_SENTINEL_PORT) for host, port in split_hosts(authority)]
+    sentinel = Sentinel(hosts, sentinel_kwargs={**timeouts, **credentials, "retry": retry()})  # type: ignore[no-untyped-call]  # redis-py has not annotated it
+    options = {**client_options(), **parse_url(one_host_url("redis", authority, f"/{database or 0}"))}
+    for name in ("host", "port"):
+        options.pop(name, None)
+    return sentinel, service, options
+
+
+def memory_client() -> Redis:
+    """A client of a store inside this process, which nobody else sees and which ends with it."""
+    try:
+        from fakeredis import FakeAsyncRedis, FakeServer  # noqa: PLC0415 -- an extra, and slow to import
+    except ModuleNotFoundError as error:
+        raise ConfigurationError(
+            ["CDS_STORE_URL=memory: needs the extra: pip install 'cds-registration-server[memory]'."]
+        ) from error
+    client: Redis = FakeAsyncRedis(server=FakeServer(version=(7, 2), server_type="valkey"), protocol=2)
+    return client
+
+
+async def wait_until_ready(store: StoreConnection, name: str, patience_seconds: float) -> None:
+    """Ask the server who it is until it answers, and refuse it if it does not suit.
+
+    Raises:
+        ConfigurationError: It does not answer within `patience_seconds`, or does not suit.
+    """
+    deadline = time.monotonic() + patience_seconds
+    pause = FIRST_PAUSE_SECONDS
+    while True:
+        try:
+            problems = unsuitable(await server_facts(store), store, name)
+        except (AuthenticationError, AuthorizationError) as error:
+            raise ConfigurationError([f"CDS_STORE_URL: {name} refuses the user or the password."]) from error
+        except RedisClusterException as error:
+            reason: Exception = error
+        except ResponseError as error:
+            raise ConfigurationError([f"CDS_STORE_URL: {name} answers: {error}."]) from error
+        except (RedisError, OSError) as error:
+            reason = error
+        else:
+            break
+        if time.monotonic() + pause > deadline:
+            raise ConfigurationError([f"CDS_STORE_URL: {name} does not answer: {reason}."]) from reason
+        log.warning("store_awaited", store=name, reason=str(reason))
+        await asyncio.sleep(pause)
+        pause = min(pause * 2, 1.0)
+    if problems:
+        raise ConfigurationError(problems)
+
+
+async def server_facts(store: StoreConnection) -> dict[str, Any]:
+    """What the server (of a cluster, one of its primaries) says about itself in INFO."""
+    if isinstance(store.client, RedisCluster):
+        await store.client.initialize()
+        facts: dict[str, Any] = await store.client.info(target_nodes=store.client.get_primaries()[0])
+        return facts
+    found: dict[str, Any] = await store.client.info()
+    return found
+
+
+def unsuitable(facts: dict[str, Any], store: StoreConnection, name: str) -> list[str]:
+    """Why the server cannot be our store, as sentences. A policy that may evict objects is only warned about."""
+    problems = []
+    version = tuple(int(part) for part in str(facts.get("redis_version", "7.0")).split(".")[:2])
+    mode = facts.get("redis_mode", "standalone")
+    if version < OLDEST_REDIS:
+        problems.append(f"CDS_STORE_URL: {name} is Redis {'.'.join(map(str, version))}; 7.0 or newer is needed.")
+    if mode == "cluster" and not store.is_cluster:
+        problems.append(f"CDS_STORE_URL: {name} is part of a cluster; write redis+cluster:// or rediss+cluster://.")
+    if mode == "sentinel":
+        problems.append(f"CDS_STORE_URL: {name} is a sentinel; write redis+sentinel://host:port,host:port/service.")
+    elif facts.get("role", "master") != "master":
+        problems.append(f"CDS_STORE_URL: {name} is a replica; name the primary, or its sentinels.")
+    if (policy := facts.get("maxmemory_policy", "noeviction")) != "noeviction" and facts.get("maxmemory"):
+        log.warning("store_may_evict_objects", store=name, maxmemory_policy=policy, wanted="noeviction")
+    if int(facts.get("connected_slaves", 0)) < store.wait_replicas:
+        log.warning("store_has_too_few_replicas", store=name, wanted=store.wait_replicas)
+    return problems
+
+
+def describe(store_url: str) -> str:
+    """`store_url` without user, password and options, for people."""
+    scheme, _, rest = store_url.partition(":")
+    plain = rest.partition("?")[0]
+    authority, slash, path = plain.removeprefix("//").partition("/")
+    if not plain.startswith("//"):
+        return f"{scheme}:{plain}"
+    return f"{scheme}://{authority.rpartition('@')[2]}{slash}{path}"
+
+

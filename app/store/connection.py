@@ -1,0 +1,167 @@
+"""How we talk to Redis: scripts, many of them in one round trip, and one way to fail.
+
+Every operation is one script call. Calls that are made while a batch is under way wait for the next one, so that however many
+requests are in flight, the store sees a steady row of pipelines instead of a crowd of small questions.
+"""
+
+import asyncio
+from collections.abc import Iterable
+from importlib.resources import files
+from typing import Any, NamedTuple, Protocol
+
+from redis.exceptions import NoScriptError, RedisError, ResponseError
+
+from app.errors import ServerError, StoreUnavailable
+
+_UNAVAILABLE_REPLIES = ("OOM", "LOADING", "BUSY", "READONLY", "MASTERDOWN", "CLUSTERDOWN", "NOREPLICAS", "TRYAGAIN", "MISCONF")
+
+_WAIT_MS = 1000
+
+
+class Script(NamedTuple):
+    """A Lua file, loaded into the store at the start."""
+
+    name: str
+    source: str
+    writes: bool = False
+
+    @classmethod
+    def load(cls, name: str, *, prelude: str = "", writes: bool = False) -> "Script":
+        """The script `scripts/<name>.lua`, behind the prelude of that name."""
+        folder = files("app.store") / "scripts"
+        source = (folder / f"{name}.lua").read_text()
+        if prelude:
+            source = (folder / f"{prelude}.lua").read_text() + source
+        return cls(name, source, writes)
+
+
+class RedisClient(Protocol):
+    """The part of redis-py's asyncio clients (Redis and RedisCluster) that we use."""
+
+    def pipeline(self, transaction: bool | None = None) -> Any: ...  # noqa: ANN401, FBT001 -- redis-py's own signature
+
+    async def script_load(self, script: str) -> Any: ...  # noqa: ANN401
+
+
+class _Call(NamedTuple):
+    command: tuple[Any, ...]
+    answer: asyncio.Future[Any]
+    writes: bool
+
+
+class Connection:
+    """Runs scripts on a redis-py client, coalesced into pipelines.
+
+    Args:
+        client: A `redis.asyncio` client; what it is connected to does not matter here.
+        wait_replicas: How many replicas have to have a write before it is confirmed.
+        lanes: How many pipelines may be under way at once.
+    """
+
+    def __init__(self, client: RedisClient, *, wait_replicas: int = 0, lanes: int = 2) -> None:
+        self._client = client
+        self._wait_replicas = wait_replicas
+        self._lanes = lanes
+        self._waiting: list[_Call] = []
+        self._flights: set[asyncio.Task[None]] = set()
+        self._digests: dict[str, str] = {}
+        self._scripts: dict[str, Script] = {}
+        self.round_trips = 0
+        """Pipelines sent so far; tests hold every route to its budget with it."""
+
+    async def load(self, scripts: Iterable[Script]) -> None:
+        """Load scripts into the store (on a cluster, into every primary).
+
+        Raises:
+            StoreUnavailable: The store does not answer.
+        """
+        for script in scripts:
+            try:
+                sha = await self._client.script_load(script.source)
+            except (RedisError, OSError) as error:
+                raise StoreUnavailable("The store does not answer.", detail=str(error)) from error
+            self._digests[script.name] = sha.decode() if isinstance(sha, bytes) else str(sha)
+            self._scripts[script.name] = script
+
+    async def run(self, name: str, keys: list[str], *args: str | bytes | float) -> Any:  # noqa: ANN401 -- what the script returns
+        """Run a loaded script.
+
+        Raises:
+            StoreUnavailable: The store did not answer in time, or cannot take writes now.
+            ServerError: The script failed.
+        """
+        script = self._scripts[name]
+        try:
+            try:
+                return await self._call(("EVALSHA", self._digests[name], len(keys), *keys, *args), writes=script.writes)
+            except NoScriptError:  # the store was restarted or failed over since we loaded it
+                return await self._call(("EVAL", script.source, len(keys), *keys, *args), writes=script.writes)
+        except (RedisError, OSError) as error:
+            raise _refusal(error) from error
+
+    async def command(self, *command: str | bytes | float, writes: bool = False) -> Any:  # noqa: ANN401
+        """Run one plain command. Raises as `run` does."""
+        try:
+            return await self._call(command, writes=writes)
+        except (RedisError, OSError) as error:
+            raise _refusal(error) from error
+
+    def _call(self, command: tuple[Any, ...], *, writes: bool) -> asyncio.Future[Any]:
+        loop = asyncio.get_running_loop()
+        answer: asyncio.Future[Any] = loop.create_future()
+        self._waiting.append(_Call(command, answer, writes))
+        if len(self._flights) < self._lanes:
+            flight = loop.create_task(self._fly())
+            self._flights.add(flight)
+            flight.add_done_callback(self._flights.discard)
+        return answer
+
+    async def _fly(self) -> None:
+        """Send what is waiting, again and again until nothing is."""
+        while self._waiting:
+            calls, self._waiting = self._waiting, []
+            self.round_trips += 1
+            try:
+                answers = await self._send(calls)
+            except (RedisError, OSError, asyncio.CancelledError) as error:
+                answers = [error] * len(calls)
+            for call, answer in zip(calls, answers, strict=False):
+                if call.answer.done():
+                    continue
+                if isinstance(answer, BaseException):
+                    call.answer.set_exception(_not_cancelled(answer))
+                else:
+                    call.answer.set_result(answer)
+
+    async def _send(self, calls: list[_Call]) -> list[Any]:
+        pipeline = self._client.pipeline(transaction=False)
+        for call in calls:
+            pipeline.execute_command(*call.command)
+        wait = self._wait_replicas > 0 and any(call.writes for call in calls)
+        if wait:
+            pipeline.execute_command("WAIT", self._wait_replicas, _WAIT_MS)
+        answers: list[Any] = await pipeline.execute(raise_on_error=False)
+        if wait and _missed(answers.pop(), self._wait_replicas):
+            late = StoreUnavailable("The change did not reach enough replicas.")
+            return [late if call.writes else answer for call, answer in zip(calls, answers, strict=True)]
+        return answers
+
+    async def close(self) -> None:
+        """Wait for what is under way."""
+        if self._flights:
+            await asyncio.gather(*self._flights, return_exceptions=True)
+
+
+def _missed(reached: object, wanted: int) -> bool:
+    return not isinstance(reached, int) or reached < wanted
+
+
+def _not_cancelled(error: BaseException) -> BaseException:
+    """A cancelled flight must not look to the callers as if they were cancelled themselves."""
+    return StoreUnavailable("The store connection is closing.") if isinstance(error, asyncio.CancelledError) else error
+
+
+def _refusal(error: Exception) -> ServerError | StoreUnavailable:
+    if isinstance(error, ResponseError) and not str(error).lstrip("-").startswith(_UNAVAILABLE_REPLIES):
+        return ServerError("The store refused an operation.", detail=str(error))
+    return StoreUnavailable("The store does not answer.", detail=f"{type(error).__name__}: {error}")

@@ -1,0 +1,50 @@
+"""Objects as bytes: what is stored is what goes out, but for two marks.
+
+Our own URLs are stored with the control character 0x01 in place of `CDS_PUBLIC_URL`, so that they follow the setting when it
+changes. JSON never contains that byte, which makes both directions one `bytes.replace`.
+"""
+
+from typing import Any
+
+import msgspec
+from msgspec import UNSET
+
+from app.domain.records import AnyObject
+from app.schemas.clients import Client
+from app.schemas.credentials import Credential
+from app.schemas.encoding import decode, encode
+
+_BASE = b"\x01"
+_CLIENT_FIELDS = frozenset(name for name in Client.__struct_fields__ if name != "extra")
+
+
+class Documents:
+    """Turns objects into stored bytes and back, and stored bytes into what goes out."""
+
+    def __init__(self, public_url: str) -> None:
+        self._base = public_url.encode()
+        self._quoted = b'"' + self._base + b"/"
+
+    def pack(self, item: AnyObject) -> bytes:
+        """The bytes to store. A Credential leaves its secret out, a Client merges its extra fields in."""
+        fields = {name: value for name, value in msgspec.structs.asdict(item).items() if value is not UNSET}
+        if isinstance(item, Client):
+            fields |= fields.pop("extra")
+        elif isinstance(item, Credential):
+            fields.pop("client_secret", None)
+        return self.shrink(encode(fields))
+
+    def unpack(self, kind: type[AnyObject], stored: bytes) -> Any:  # noqa: ANN401 -- an instance of `kind`
+        """The object that `pack` made these bytes of."""
+        fields = decode(self.expand(stored))
+        if kind is Client:
+            fields["extra"] = {name: fields.pop(name) for name in list(fields) if name not in _CLIENT_FIELDS}
+        return msgspec.convert(fields, kind)
+
+    def shrink(self, document: bytes) -> bytes:
+        """Our own URLs marked."""
+        return document.replace(self._quoted, b'"' + _BASE + b"/")
+
+    def expand(self, stored: bytes) -> bytes:
+        """The marks replaced by our present URL."""
+        return stored.replace(_BASE, self._base)

@@ -1,0 +1,115 @@
+"""Which indexes an object is in.
+
+An index is a sorted set of local ids by position. The position of an object is the second of its last modification times a
+million plus a running number, so it orders a listing, breaks ties, works as a cursor and serves as the object's version.
+"""
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from app.crypto.tokens import local_id
+from app.domain.records import AnyObject
+from app.schemas.clients import Client, ClientInternal
+from app.schemas.credentials import Credential, CredentialInternal
+from app.schemas.files import FileInternal, ServerProvidedFile
+from app.schemas.grants import Grant, GrantInternal
+from app.schemas.messages import Message, MessageInternal, MessageStatus
+from app.schemas.registrations import Registration
+from app.domain.records import Nothing
+
+POSITIONS_PER_SECOND = 1_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class Collection:
+    """How one type of object is kept."""
+
+    name: str
+    """The index that has all of them."""
+    internal: type[Any]
+    created_index: str | None = None
+    """The index by `created`, for types that can be filtered by it."""
+
+
+COLLECTIONS: dict[type[AnyObject], Collection] = {
+    Client: Collection("clients", ClientInternal),
+    Message: Collection("messages", MessageInternal),
+    Credential: Collection("credentials", CredentialInternal, "credentials:created"),
+    Grant: Collection("grants", GrantInternal, "grants:created"),
+    ServerProvidedFile: Collection("files", FileInternal),
+    Registration: Collection("registration", Nothing),
+}
+
+
+def index_name(kind: type[AnyObject], filter_: tuple[str, str]) -> str:
+    """The index for one filter of a Listing: `("status", "active")` of Grants is `grants:status:active`."""
+    name, value = filter_
+    return f"{COLLECTIONS[kind].name}:{name}:{value}" if value else f"{COLLECTIONS[kind].name}:{name}"
+
+
+def position(moment: datetime) -> int:
+    """The lowest position of a second."""
+    return int(moment.timestamp()) * POSITIONS_PER_SECOND
+
+
+def local(object_id: str) -> str:
+    """The local part of one of our own ids; a file_id is its own."""
+    parts = local_id(object_id)
+    return parts.local if parts else object_id
+
+
+def indexes_of(item: AnyObject, internal: Any) -> set[str]:  # noqa: ANN401 -- the internal part differs by type
+    """Every index that lists this object, beside the one by creation."""
+    names = {COLLECTIONS[type(item)].name}
+    match item:
+        case Message():
+            names.add("messages:read" if item.read else "messages:unread")
+            if item.status in {MessageStatus.OPEN, MessageStatus.PENDING}:
+                names.add("messages:outstanding")
+        case Credential():
+            names.add(f"credentials:client:{local(item.client_id)}")
+        case Grant():
+            names |= _grant_indexes(item, internal)
+        case _:
+            pass
+    return names
+
+
+def _grant_indexes(grant: Grant, internal: GrantInternal) -> set[str]:
+    names = {f"grants:status:{grant.status}", f"grants:client:{local(grant.client_id)}"}
+    names |= {f"grants:scope:{scope}" for scope in grant.scope.split()}
+    names |= {f"grants:scope:{entry['type']}" for entry in grant.authorization_details}
+    names |= {f"grants:receipt:{code}" for code in grant.receipt_confirmations}
+    if grant.parent:
+        names.add(f"grants:parent:{local(grant.parent)}")
+    if internal.target_grant_id:
+        names.add(f"grants:target:{local(internal.target_grant_id)}")
+    return names
+
+
+def identity(item: AnyObject) -> str:
+    """The local id under which an object is stored."""
+    match item:
+        case Client():
+            return local(item.client_id)
+        case Message():
+            return local(item.message_id)
+        case Credential():
+            return local(item.credential_id)
+        case Grant():
+            return local(item.grant_id)
+        case ServerProvidedFile():
+            return item.file_id
+        case Registration():
+            return "r"
+
+
+def modified(item: AnyObject) -> datetime:
+    """When the object was last modified."""
+    return item.cds_modified if isinstance(item, Client) else item.modified
+
+
+def created(item: AnyObject) -> datetime:
+    """When the object was created."""
+    return item.cds_created if isinstance(item, Client) else item.created

@@ -1,0 +1,43 @@
+"""Every key name.
+
+A registration's keys share a prefix that is its id with braces around the first two characters, the shard: `{3f}8kq2…:o`. Redis
+Cluster hashes what is inside the braces, so all that belongs to a registration is in one slot, and so are the event stream
+and the index of its shard, which a change can therefore append to in the same atomic step. 256 shards are plenty of slots
+for any cluster and few enough to ask all of them.
+
+Below a prefix:
+
+| suffix | type | holds |
+| --- | --- | --- |
+| `:o` | hash | objects by local id: `m4k…` the document, `m4k…!` its internal part, `c9d…$` the sealed client_secret |
+| `:i:…` | sorted set | local ids by position (see `app.store.indexes`) |
+| `:r` | hash | `rev`, the counter of changes, and `status` |
+| `:t:…` | string | an access token by digest; expires with it |
+| `:auth` | hash | client_secret digest to credential, client, expiry |
+| `:s:…` | hash | the standing Grants of a Client Object by what is asked for |
+| `:gate` | hash | local id to the change that cut off its tokens |
+| `:due` | sorted set | local ids of Grants by the second at which time changes them |
+
+Of a shard: `{3f}:events` (stream) and `{3f}:registrations` (sorted set by creation).
+"""
+
+SHARDS = tuple(f"{number:02x}" for number in range(256))
+
+
+def prefix(registration_id: str) -> str:
+    """The beginning of every key of a registration."""
+    return f"{{{registration_id[:2]}}}{registration_id[2:]}"
+
+
+def events(shard: str) -> str:
+    """The event stream of a shard."""
+    return f"{{{shard}}}:events"
+
+
+def registrations(shard: str) -> str:
+    """The registration_ids of a shard by creation."""
+    return f"{{{shard}}}:registrations"
+
+
+SCHEMA = "{00}:schema"
+"""The schema version of the store."""

@@ -1,0 +1,311 @@
+"""Registrations in Redis: the one implementation of `app.domain.records.Records`."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any, Protocol
+
+import msgspec
+
+from app.crypto.tokens import local_id
+from app.domain.records import Access, AnyObject, Change, Cursor, Listing, Page, Put, Stored, TokenFacts, Wanted
+from app.errors import Conflict, InsufficientScope, InvalidToken, NotFound
+from app.schemas.credentials import Credential
+from app.schemas.encoding import decode, encode
+from app.schemas.files import ServerProvidedFile
+from app.schemas.grants import Grant
+from app.schemas.registrations import Registration
+from app.store import indexes, keys
+from app.store.connection import Connection, Script
+from app.store.documents import Documents
+
+KEPT_EVENTS = 10_000
+"""Events that each shard's stream keeps at least."""
+
+SCRIPTS = (
+    Script.load("read", prelude="access"),
+    Script.load("page", prelude="access"),
+    Script.load("apply", writes=True),
+)
+
+_EXPIRED = "The access token is expired, revoked or unknown."
+
+
+class Sealer(Protocol):
+    """Encrypts client_secrets at rest (see `app.crypto.sealing`)."""
+
+    def seal(self, plain: str, *, credential_id: str) -> str: ...
+
+    def open(self, sealed: str, *, credential_id: str) -> str: ...
+
+
+class DueHook(Protocol):
+    """Brings the Grants of a registration up to `now`; called before a read that would show them too early or too late."""
+
+    async def __call__(self, registration_id: str, now: datetime) -> None: ...
+
+
+class RedisRecords:
+    """Reads and writes registrations; every method is one round trip.
+
+    Args:
+        connection: With the scripts of this module loaded.
+        documents: Knows the public URL.
+        sealer: For the client_secrets of Credentials.
+    """
+
+    def __init__(self, connection: Connection, documents: Documents, sealer: Sealer) -> None:
+        self.connection = connection
+        self.documents = documents
+        self.sealer = sealer
+        self.settle_due: DueHook | None = None
+
+    async def document(self, access: Access, wanted: Wanted) -> bytes:
+        """See `Records.document`."""
+        local = _local(access.registration_id, wanted)
+        suffixes = ("", "$") if wanted.kind is Credential else ("",)
+        fields = await self._read(access, [local + suffix for suffix in suffixes] if local else [], [], grants=wanted.kind is Grant)
+        if not local or fields[0] is None or not _is_kind(wanted.kind, local):
+            raise NotFound("There is no such object.")
+        return self._outgoing(wanted.kind, fields)
+
+    async def load(self, access: Access, *wanted: Wanted) -> list[Stored[Any] | None]:
+        """See `Records.load`."""
+        locals_ = [_local(access.registration_id, one) for one in wanted]
+        asked = [(one, local) for one, local in zip(wanted, locals_, strict=True) if local and _is_kind(one.kind, local)]
+        names = [local + suffix for _, local in asked for suffix in ("", "!")]
+        positions = [(indexes.COLLECTIONS[one.kind].name, local) for one, local in asked]
+        answer = await self._read(access, names, positions, grants=any(one.kind is Grant for one in wanted))
+        found = {
+            one: self._stored(one.kind, answer[2 * at], answer[2 * at + 1], answer[len(names) + at])
+            for at, (one, _) in enumerate(asked)
+        }
+        return [found.get(one) for one in wanted]
+
+    async def pages(self, access: Access, *listings: Listing) -> list[Page]:
+        """See `Records.pages`."""
+        suffixes = [["", "$"] if listing.kind is Credential else [""] for listing in listings]
+        pages = await self._listed(access, listings, suffixes)
+        return [
+            self._page(listing.kind, page, len(parts)) for listing, page, parts in zip(listings, pages, suffixes, strict=True)
+        ]
+
+    async def find(self, access: Access, listing: Listing) -> Sequence[Stored[Any]]:
+        """See `Records.find`."""
+        (page,) = await self._listed(access, [listing], [["", "!"]])
+        positions, fields = page[0], page[1]
+        return [
+            self._stored(listing.kind, fields[2 * at], fields[2 * at + 1], position) for at, position in enumerate(positions)
+        ]
+
+    async def apply(self, change: Change) -> None:
+        """See `Records.apply`."""
+        values: list[bytes | str] = []
+        plan = self._plan(change, values)
+        rid = change.registration_id
+        script_keys = [keys.prefix(rid), keys.events(rid[:2]), keys.registrations(rid[:2])]
+        if not await self.connection.run("apply", script_keys, encode(plan), *values):
+            raise Conflict("The object was changed meanwhile; read it again and repeat.")
+
+    async def _read(
+        self, access: Access, names: list[str], positions: list[tuple[str, str]], *, grants: bool = False
+    ) -> list[Any]:
+        """The fields and positions asked for, after the token was checked and due Grants were settled."""
+        flat = [part for pair in positions for part in pair]
+        arguments = [access.token_digest, int(access.now.timestamp()), int(grants), len(names), *names, *flat]
+        script_keys = [keys.prefix(access.registration_id)]
+        answer = await self.connection.run("read", script_keys, *arguments)
+        self._admit(access, answer)
+        if answer[1]:
+            await self._settle(access)
+            arguments[2] = 0
+            answer = await self.connection.run("read", script_keys, *arguments)
+            self._admit(access, answer)
+        fields: list[Any] = answer[2:]
+        return fields
+
+    async def _listed(self, access: Access, listings: Sequence[Listing], suffixes: list[list[str]]) -> list[Any]:
+        plans = [_listing_plan(access.registration_id, one, parts) for one, parts in zip(listings, suffixes, strict=True)]
+        grants = any(listing.kind is Grant for listing in listings)
+        arguments: list[str | bytes | int] = [access.token_digest, int(access.now.timestamp()), int(grants), encode(plans)]
+        script_keys = [keys.prefix(access.registration_id)]
+        answer = await self.connection.run("page", script_keys, *arguments)
+        self._admit(access, answer)
+        if answer[1]:
+            await self._settle(access)
+            arguments[2] = 0
+            answer = await self.connection.run("page", script_keys, *arguments)
+            self._admit(access, answer)
+        pages: list[Any] = answer[2:]
+        return pages
+
+    async def _settle(self, access: Access) -> None:
+        if self.settle_due:
+            await self.settle_due(access.registration_id, access.now)
+
+    def _admit(self, access: Access, answer: list[Any]) -> None:
+        """Note whose token it was, or refuse.
+
+        Raises:
+            InvalidToken: The script refused the token.
+            InsufficientScope: It lacks the scope that the caller needs.
+        """
+        if not access.token_digest:
+            return
+        if not answer[0]:
+            raise InvalidToken(_EXPIRED)
+        access.token = token_facts(access.registration_id, answer[0])
+        if access.scope and access.scope not in access.token.scope.split():
+            raise InsufficientScope("The access token does not have the scope that this needs.", scope=access.scope)
+
+    def _outgoing(self, kind: type[AnyObject], fields: Sequence[bytes | None]) -> bytes:
+        """A document as it goes out; a Credential gets its secret back."""
+        document = self.documents.expand(fields[0] or b"")
+        sealed = fields[1] if kind is Credential else None
+        if not sealed:
+            return document
+        credential_id = msgspec.json.decode(document, type=_CredentialId).credential_id
+        secret = self.sealer.open(sealed.decode(), credential_id=credential_id)
+        return document[:-1] + b',"client_secret":' + encode(secret) + b"}"
+
+    def _page(self, kind: type[AnyObject], page: list[Any], width: int) -> Page:
+        positions, fields, newer, older = page
+        if kind is Credential:
+            documents = [self._outgoing(kind, fields[at : at + width]) for at in range(0, len(fields), width)]
+        else:
+            documents = fields
+        return Page(
+            documents,
+            next=Cursor(int(positions[-1]), newer=False) if older and positions else None,
+            previous=Cursor(int(positions[0]), newer=True) if newer and positions else None,
+        )
+
+    def _stored(self, kind: type[AnyObject], document: bytes | None, internal: bytes | None, version: Any) -> Any:  # noqa: ANN401
+        if document is None or version is None:
+            return None
+        part = indexes.COLLECTIONS[kind].internal
+        known = msgspec.json.decode(internal, type=part) if internal else part()
+        return Stored(self.documents.unpack(kind, document), known, int(float(version)))
+
+    def _plan(self, change: Change, values: list[bytes | str]) -> dict[str, Any]:
+        """The change as `apply.lua` wants it; the values themselves go to `values`."""
+        plan: dict[str, Any] = {
+            "now": int(change.now.timestamp()),
+            "registration_id": change.registration_id,
+            "puts": [],
+            "auth": [],
+            "cut": ["*" if one == change.registration_id else indexes.local(one) for one in change.cut_off],
+            "forget": [indexes.local(one) for one in change.forget_standing],
+            "due": [[indexes.local(one), int(at.timestamp()) if at else False] for one, at in change.due.items()],
+            "events": [[event.type, event.object_id] for event in change.events],
+            "keep_events": KEPT_EVENTS,
+        }
+        for put in change.puts:
+            plan["puts"].append(self._put(put, values))
+            if isinstance(put.object, Credential):
+                plan["auth"].append(_auth_entry(put))
+            if isinstance(put.object, Registration):
+                plan["status"] = put.object.status
+                plan["fresh"] = put.old is None
+        return plan
+
+    def _put(self, put: Put, values: list[bytes | str]) -> dict[str, Any]:
+        item, collection = put.object, indexes.COLLECTIONS[type(put.object)]
+        fields = [["", self._value(values, self.documents.pack(item))]]
+        internal = encode(put.internal)
+        if internal != b"{}" or put.old:
+            fields.append(["!", self._value(values, internal if internal != b"{}" else b"")])
+        if isinstance(item, Credential) and item.client_secret:
+            sealed = self.sealer.seal(item.client_secret, credential_id=item.credential_id)
+            fields.append(["$", self._value(values, sealed)])
+        now_in = indexes.indexes_of(item, put.internal)
+        was_in = indexes.indexes_of(put.old.object, put.old.internal) if put.old else set()
+        plan: dict[str, Any] = {
+            "id": indexes.identity(item),
+            "all": collection.name,
+            "version": put.old.version if put.old else False,
+            "at": int(indexes.modified(item).timestamp()),
+            "add": sorted(now_in),
+            "drop": sorted(was_in - now_in),
+            "fields": fields,
+        }
+        if collection.created_index and not put.old:
+            plan["created"] = [collection.created_index, int(indexes.created(item).timestamp())]
+        return plan
+
+    @staticmethod
+    def _value(values: list[bytes | str], value: bytes | str) -> int:
+        values.append(value)
+        return len(values)
+
+
+class _CredentialId(msgspec.Struct):
+    credential_id: str
+
+
+def token_facts(registration_id: str, raw: bytes) -> TokenFacts:
+    """What a stored token (see access.lua) says, with ids in full."""
+    client, credential, grant, target, _, expires, rest = raw.split(b"\n", 6)
+    facts = decode(rest)
+
+    def full(local: bytes) -> str:
+        text = local.decode()
+        return "" if not text else registration_id if text == "0" else f"{registration_id}-{text}"
+
+    return TokenFacts(
+        client_id=full(client),
+        credential_id=full(credential),
+        grant_id=full(grant),
+        target_grant_id=full(target),
+        scope=facts["scope"],
+        authorization_details=facts["authorization_details"],
+        expires_at=int(expires),
+    )
+
+
+def _local(registration_id: str, wanted: Wanted) -> str | None:
+    """The local id of what is wanted, or None when it is not of this registration or not an id."""
+    if wanted.kind is ServerProvidedFile:
+        return wanted.object_id if wanted.object_id.startswith("f") and wanted.object_id.isalnum() else None
+    if wanted.kind is Registration:
+        return "r" if wanted.object_id == registration_id else None
+    parts = local_id(wanted.object_id)
+    return parts.local if parts and parts.registration_id == registration_id else None
+
+
+_KIND_LETTERS = {"Message": "m", "Credential": "c", "Grant": "g", "ServerProvidedFile": "f", "Registration": "r"}
+
+
+def _is_kind(kind: type[AnyObject], local: str) -> bool:
+    """Whether a local id is one of that type: Client Objects are numbered, all others begin with a letter."""
+    letter = _KIND_LETTERS.get(kind.__name__)
+    return local.startswith(letter) if letter else local.isdigit()
+
+
+def _auth_entry(put: Put) -> list[str]:
+    credential: Credential = put.object  # type: ignore[assignment] -- the caller looked
+    where = f"{indexes.local(credential.credential_id)}\n{indexes.local(credential.client_id)}"
+    return [put.internal.digest, f"{where}\n{credential.client_secret_expires_at}"]  # type: ignore[attr-defined]
+
+
+def _listing_plan(registration_id: str, listing: Listing, suffixes: list[str]) -> dict[str, Any]:
+    collection = indexes.COLLECTIONS[listing.kind]
+    groups = [[indexes.index_name(listing.kind, one) for one in group] for group in listing.filters]
+    plan: dict[str, Any] = {
+        "all": collection.name,
+        "groups": groups or [[collection.name]],
+        "newer": False,
+        "limit": listing.limit,
+        "suffixes": suffixes,
+    }
+    if listing.ids is not None:
+        locals_ = [_local(registration_id, Wanted(listing.kind, one)) for one in listing.ids]
+        plan["ids"] = [one for one in locals_ if one and _is_kind(listing.kind, one)]
+    if listing.created_after or listing.created_before:
+        after = int(listing.created_after.timestamp()) if listing.created_after else 0
+        before = int(listing.created_before.timestamp()) if listing.created_before else 2**40
+        plan["created"] = [collection.created_index, after, before]
+    if listing.created_after:
+        plan["from"] = indexes.position(listing.created_after)
+    if listing.cursor:
+        plan["cursor"], plan["newer"] = listing.cursor.position, listing.cursor.newer
+    return plan

@@ -1,0 +1,143 @@
+"""Access tokens in Redis: the one implementation of `app.domain.tokens.TokenStore`."""
+
+from datetime import datetime
+from typing import Any
+
+import msgspec
+
+from app.crypto.tokens import digest, registration_of_access_token
+from app.domain.records import Access, Stored, TokenFacts
+from app.domain.tokens import ClientLogin, Inspected, Issued, NotIssued, Revocation, StandingFacts
+from app.errors import InvalidToken
+from app.schemas.clients import Client
+from app.schemas.encoding import decode, encode
+from app.schemas.grants import Grant
+from app.store import indexes, keys
+from app.store.connection import Script
+from app.store.records import RedisRecords, token_facts
+
+SCRIPTS = (
+    Script.load("issue", writes=True),
+    Script.load("stand", writes=True),
+    Script.load("inspect", prelude="access", writes=True),
+    Script.load("files", prelude="access"),
+)
+
+
+class RedisTokens:
+    """Issues, inspects and forgets access tokens; every method is one round trip.
+
+    Args:
+        records: The registrations that the tokens belong to.
+    """
+
+    def __init__(self, records: RedisRecords) -> None:
+        self._records = records
+        self._connection = records.connection
+
+    async def issue(
+        self, login: ClientLogin, asked: str, access_token: str, *, now: datetime, ttl_seconds: int
+    ) -> Issued | NotIssued:
+        """See `TokenStore.issue`."""
+        answer = await self._connection.run(
+            "issue",
+            [keys.prefix(login.registration_id)],
+            indexes.local(login.client_id),
+            login.secret_digest,
+            asked,
+            digest(access_token),
+            int(now.timestamp()),
+            ttl_seconds,
+        )
+        if answer[0] == b"issued":
+            return Issued(_facts(answer[1]), int(answer[2]))
+        return NotIssued.NO_STANDING_GRANT if answer[0] == b"unknown" else NotIssued.REFUSED
+
+    async def stand(
+        self,
+        client: Stored[Client],
+        asked: list[str],
+        grant: Stored[Grant],
+        target: Stored[Grant] | None,
+        facts: StandingFacts,
+    ) -> bool:
+        """See `TokenStore.stand`."""
+        ends = min((one.object.expires for one in (grant, target) if one and one.object.expires), default=None)
+        target_id = indexes.local(target.object.grant_id) if target else ""
+        grant_id = indexes.local(grant.object.grant_id)
+        lines = f"{grant_id}\n{target_id}\n{int(ends.timestamp()) if ends else 0}\n".encode()
+        remembered = await self._connection.run(
+            "stand",
+            [keys.prefix(client.object.client_id[:14])],
+            indexes.local(client.object.client_id),
+            client.version,
+            grant_id,
+            grant.version,
+            target_id,
+            target.version if target else 0,
+            lines + encode(facts),
+            *asked,
+        )
+        return bool(remembered)
+
+    async def inspect(self, login: ClientLogin, access_token: str, *, now: datetime) -> Inspected | NotIssued | None:
+        """See `TokenStore.inspect`."""
+        answer = await self._inspect(login, access_token, now, delete=False)
+        if answer[0] == b"active" and answer[4] and self._records.settle_due:
+            await self._records.settle_due(login.registration_id, now)
+            answer = await self._inspect(login, access_token, now, delete=False)
+        if answer[0] != b"active":
+            return NotIssued.REFUSED if answer[0] == b"refused" else None
+        return Inspected(
+            token_facts(login.registration_id, answer[1]),
+            self._grant(answer[2]),
+            self._grant(answer[3]),
+        )
+
+    async def revoke(self, login: ClientLogin, access_token: str, *, now: datetime) -> Revocation:
+        """See `TokenStore.revoke`."""
+        answer = await self._inspect(login, access_token, now, delete=True)
+        return Revocation(answer[0].decode())
+
+    async def opened_by(self, access: Access) -> tuple[Grant | None, list[tuple[bytes, bytes]]]:
+        """See `OpenedFiles.opened_by`."""
+        answer = await self._opened(access)
+        if answer[1] and self._records.settle_due:
+            await self._records.settle_due(access.registration_id, access.now)
+            answer = await self._opened(access)
+        files = [
+            (self._records.documents.expand(document), internal)
+            for document, internal in zip(answer[3::2], answer[4::2], strict=True)
+            if document
+        ]
+        return self._grant(answer[2]), files
+
+    async def _opened(self, access: Access) -> list[Any]:
+        answer: list[Any] = await self._connection.run(
+            "files", [keys.prefix(access.registration_id)], access.token_digest, int(access.now.timestamp())
+        )
+        if not answer[0]:
+            raise InvalidToken("The access token is expired, revoked or unknown.")
+        access.token = token_facts(access.registration_id, answer[0])
+        return answer
+
+    async def _inspect(self, login: ClientLogin, access_token: str, now: datetime, *, delete: bool) -> list[Any]:
+        own = registration_of_access_token(access_token) == login.registration_id
+        answer: list[Any] = await self._connection.run(
+            "inspect",
+            [keys.prefix(login.registration_id)],
+            indexes.local(login.client_id),
+            login.secret_digest,
+            digest(access_token) if own else "",
+            int(now.timestamp()),
+            int(delete),
+        )
+        return answer
+
+    def _grant(self, document: bytes | None) -> Grant | None:
+        return self._records.documents.unpack(Grant, document) if document else None
+
+
+def _facts(raw: bytes) -> StandingFacts:
+    facts: dict[str, Any] = decode(raw)
+    return msgspec.convert(facts, StandingFacts)
