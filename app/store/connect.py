@@ -19,6 +19,7 @@ from redis.asyncio import ConnectionPool, Redis, RedisCluster, Sentinel, SSLConn
 from redis.asyncio.cluster import ClusterNode
 from redis.asyncio.connection import parse_url
 from redis.asyncio.retry import Retry
+from redis.asyncio.sentinel import MasterNotFoundError
 from redis.backoff import ExponentialWithJitterBackoff
 from redis.exceptions import (
     AuthenticationError,
@@ -28,6 +29,7 @@ from redis.exceptions import (
     RedisError,
     ResponseError,
 )
+
 
 from app.errors import ConfigurationError
 from app.setting_values import split_hosts
@@ -85,8 +87,12 @@ async def connect(
     """
     try:
         store = await open_store(store_url, wait_replicas)
-    except (ValueError, TypeError, RedisClusterException) as error:
+    except TypeError as error:
+        raise ConfigurationError(["CDS_STORE_URL has an option in its query that is not known."]) from error
+    except (ValueError, RedisClusterException) as error:
         raise ConfigurationError([f"CDS_STORE_URL cannot be used: {error}."]) from error
+    if store_url == "memory:":
+        return store
     try:
         await wait_until_ready(store, describe(store_url), patience_seconds)
     except BaseException:
@@ -111,8 +117,11 @@ async def open_store(store_url: str, wait_replicas: int) -> StoreConnection:
         )
     if scheme.endswith("+cluster"):
         return StoreConnection(cluster_client(scheme, rest), is_cluster=True, wait_replicas=wait_replicas)
-    url = f"unix://{rest.removeprefix('//')}" if scheme == "unix" else store_url
-    return StoreConnection(single_client(url), is_cluster=False, wait_replicas=wait_replicas)
+    if scheme == "unix" and not rest.startswith("//"):
+        client = Redis(unix_socket_path=rest, **client_options())
+    else:
+        client = single_client(store_url)
+    return StoreConnection(client, is_cluster=False, wait_replicas=wait_replicas)
 
 
 def retry() -> Retry:
@@ -135,8 +144,14 @@ def client_options() -> dict[str, Any]:
 
 
 def single_client(url: str) -> Redis:
-    """A client of one server."""
-    return Redis.from_pool(ConnectionPool(**{**client_options(), **parse_url(url)}))
+    """A client of one server.
+
+    Raises:
+        TypeError: The query of the URL has an option that connections do not know.
+    """
+    pool = ConnectionPool(**{**client_options(), **parse_url(url)})
+    pool.connection_class(**pool.connection_kwargs)  # connects nowhere; without it the first command would complain
+    return Redis.from_pool(pool)
 
 
 def cluster_client(scheme: str, rest: str) -> RedisCluster:
@@ -203,23 +218,24 @@ async def wait_until_ready(store: StoreConnection, name: str, patience_seconds: 
         ConfigurationError: It does not answer within `patience_seconds`, or does not suit.
     """
     deadline = time.monotonic() + patience_seconds
-    pause = FIRST_PAUSE_SECONDS
+    pause = 0.25
     while True:
         try:
             problems = unsuitable(await server_facts(store), store, name)
         except (AuthenticationError, AuthorizationError) as error:
             raise ConfigurationError([f"CDS_STORE_URL: {name} refuses the user or the password."]) from error
-        except RedisClusterException as error:
-            reason: Exception = error
+        except MasterNotFoundError as error:
+            cause: Exception = error
+            reason = "no sentinel knows a primary of this service"
         except ResponseError as error:
             raise ConfigurationError([f"CDS_STORE_URL: {name} answers: {error}."]) from error
-        except (RedisError, OSError) as error:
-            reason = error
+        except (RedisError, RedisClusterException, OSError) as error:
+            cause, reason = error, str(error).rstrip(".")
         else:
             break
         if time.monotonic() + pause > deadline:
-            raise ConfigurationError([f"CDS_STORE_URL: {name} does not answer: {reason}."]) from reason
-        log.warning("store_awaited", store=name, reason=str(reason))
+            raise ConfigurationError([f"CDS_STORE_URL: {name} does not answer: {reason}."]) from cause
+        log.warning("store_awaited", store=name, reason=reason)
         await asyncio.sleep(pause)
         pause = min(pause * 2, 1.0)
     if problems:

@@ -1,0 +1,189 @@
+"""Real stores for tests: Valkey alone, as a cluster and behind a sentinel, from the binary that the project depends on.
+
+Each kind is started once per test process, on first use, and stopped at its end. A test that breaks a store (kills it,
+lets it fail over) starts one of its own with `start_valkey`, `start_cluster` or `start_sentinel`, and stops it.
+
+The fixtures are imported by the `conftest.py` of whoever needs them:
+
+    store_url   one URL per kind of store, so that the test runs on each of them
+    store       a `StoreConnection` to it, empty
+"""
+
+import atexit
+import contextlib
+import functools
+import random
+import shutil
+import socket
+import subprocess
+import tempfile
+import time
+from collections.abc import AsyncIterator, Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pytest
+from redis import Redis
+from redis.asyncio import RedisCluster
+from redis.exceptions import RedisError
+
+from app.store.connect import StoreConnection, connect
+from app.store.embedded import find_binary
+
+KINDS = ("fakeredis", "valkey", "cluster", "sentinel")
+READY_SECONDS = 20.0
+SLOTS = 16384
+SERVICE = "cds"
+
+
+@dataclass
+class Servers:
+    """Valkey processes that belong together, and the URL under which they are one store."""
+
+    directory: Path = field(default_factory=lambda: Path(tempfile.mkdtemp(prefix="cds-test-")))
+    processes: list[subprocess.Popen[bytes]] = field(default_factory=list)
+    ports: list[int] = field(default_factory=list)
+    url: str = ""
+
+    def run(self, *arguments: str, mode: str | None = None) -> None:
+        """Start one more process."""
+        folder = self.directory / str(len(self.processes))
+        folder.mkdir()
+        command = [find_binary(), *([mode] if mode else []), *arguments, "--dir", str(folder), "--logfile", "log"]
+        self.processes.append(subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL))
+
+    def kill(self, number: int) -> None:
+        """End a process as a crash would."""
+        self.processes[number].kill()
+        self.processes[number].wait()
+
+    def stop(self) -> None:
+        """End all processes and forget their files."""
+        for process in self.processes:
+            process.kill()
+        for process in self.processes:
+            process.wait()
+        shutil.rmtree(self.directory, ignore_errors=True)
+
+
+def start_valkey() -> Servers:
+    """One server on a unix socket."""
+    servers = Servers()
+    path = servers.directory / "socket"
+    servers.run("--port", "0", "--unixsocket", str(path), "--save", "")
+    with contextlib.closing(Redis(unix_socket_path=str(path))) as redis:
+        wait_until(redis.ping)
+    servers.url = f"unix:{path}"
+    return servers
+
+
+def start_cluster() -> Servers:
+    """Three primaries on loopback that share the slots."""
+    servers = Servers()
+    servers.ports = [free_port() for _ in range(3)]
+    for port in servers.ports:
+        servers.run(
+            *("--port", str(port), "--bind", "127.0.0.1", "--save", ""),
+            *("--cluster-enabled", "yes", "--cluster-port", str(free_port()), "--cluster-node-timeout", "5000"),
+        )
+    with contextlib.ExitStack() as stack:
+        nodes = [stack.enter_context(contextlib.closing(Redis(port=port))) for port in servers.ports]
+        for number, node in enumerate(nodes):
+            wait_until(node.ping)
+            first, end = (SLOTS * part // len(nodes) for part in (number, number + 1))
+            node.execute_command("CLUSTER ADDSLOTSRANGE", first, end - 1)
+            node.execute_command("CLUSTER SET-CONFIG-EPOCH", number + 1)
+        bus_ports = [node.config_get("cluster-port")["cluster-port"] for node in nodes]
+        for port, bus_port in zip(servers.ports[1:], bus_ports[1:], strict=True):
+            nodes[0].execute_command("CLUSTER MEET", "127.0.0.1", port, bus_port)
+        for node in nodes:
+            wait_until(lambda node=node: knows_all(node, len(nodes)))
+    servers.url = "redis+cluster://" + ",".join(f"127.0.0.1:{port}" for port in servers.ports)
+    return servers
+
+
+def knows_all(node: "Redis[Any]", count: int) -> bool:
+    """Whether a cluster node sees all others and all slots."""
+    facts = node.execute_command("CLUSTER INFO")
+    return facts["cluster_state"] == "ok" and int(facts["cluster_known_nodes"]) == count
+
+
+def start_sentinel() -> Servers:
+    """A primary (process 0), its replica (1) and one sentinel (2) that fails over after 0.8 s."""
+    servers = Servers()
+    servers.ports = [free_port() for _ in range(3)]
+    primary, replica, sentinel = map(str, servers.ports)
+    common = ("--bind", "127.0.0.1", "--save", "", "--repl-diskless-sync-delay", "0")
+    servers.run("--port", primary, *common)
+    servers.run("--port", replica, *common, "--replicaof", "127.0.0.1", primary)
+    configuration = servers.directory / "sentinel.conf"
+    configuration.write_text(
+        f"sentinel monitor {SERVICE} 127.0.0.1 {primary} 1\n"
+        f"sentinel down-after-milliseconds {SERVICE} 800\n"
+        f"sentinel failover-timeout {SERVICE} 5000\n"
+    )
+    with contextlib.closing(Redis(port=int(replica))) as redis:
+        wait_until(lambda: redis.info("replication")["master_link_status"] == "up")
+    servers.run(str(configuration), "--sentinel", "--port", sentinel, "--bind", "127.0.0.1")
+    with contextlib.closing(Redis(port=int(sentinel))) as redis:
+        wait_until(lambda: redis.sentinel_masters()[SERVICE]["num-slaves"] == 1)
+    servers.url = f"redis+sentinel://127.0.0.1:{sentinel}/{SERVICE}"
+    return servers
+
+
+def wait_until(holds: Callable[[], object]) -> None:
+    """Return as soon as `holds()` is true; a store that does not answer counts as not yet."""
+    deadline = time.monotonic() + READY_SECONDS
+    while True:
+        with contextlib.suppress(RedisError, OSError):
+            if holds():
+                return
+        if time.monotonic() > deadline:
+            raise TimeoutError("the store for the test did not get ready")
+        time.sleep(0.02)
+
+
+def free_port() -> int:
+    """A port below the range from which the system gives ports to others."""
+    while True:
+        port = random.randint(20000, 32000)  # noqa: S311 -- any will do
+        with contextlib.suppress(OSError), socket.socket() as probe:
+            probe.bind(("127.0.0.1", port))
+            return port
+
+
+@functools.cache
+def shared(kind: str) -> Servers:
+    """The servers of a kind that all tests of this process share."""
+    servers = {"valkey": start_valkey, "cluster": start_cluster, "sentinel": start_sentinel}[kind]()
+    atexit.register(servers.stop)
+    return servers
+
+
+def url_of(kind: str) -> str:
+    """What `CDS_STORE_URL` says for a kind of store, which is started if need be."""
+    return "memory:" if kind == "fakeredis" else shared(kind).url
+
+
+async def empty(store: StoreConnection) -> None:
+    """Forget everything that an earlier test left."""
+    if isinstance(store.client, RedisCluster):
+        await store.client.flushall(target_nodes=RedisCluster.PRIMARIES)
+    else:
+        await store.client.flushall()
+
+
+@pytest.fixture(params=KINDS)
+def store_url(request: pytest.FixtureRequest) -> str:
+    """One URL per kind of store."""
+    return url_of(request.param)
+
+
+@pytest.fixture
+async def store(store_url: str) -> AsyncIterator[StoreConnection]:
+    """A connection to an empty store; the test runs once per kind."""
+    connection = await connect(store_url)
+    await empty(connection)
+    yield connection
+    await connection.close()
