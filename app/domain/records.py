@@ -5,7 +5,7 @@ together. Every object has a public part, which is what goes over the wire, and 
 state that was read; it changes whenever the object does.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Generic, NamedTuple, Protocol, TypeVar
@@ -57,6 +57,8 @@ class Access:
     token_digest: str = ""
     scope: str = ""
     token: TokenFacts | None = None
+    admitted: Callable[[TokenFacts], None] | None = None
+    """Called when the token is good and before anything else happens; may refuse, as a rate limit does."""
 
 
 class Wanted(NamedTuple):

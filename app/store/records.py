@@ -114,12 +114,11 @@ class RedisRecords:
         arguments = [access.token_digest, int(access.now.timestamp()), int(grants), len(names), *names, *flat]
         script_keys = [keys.prefix(access.registration_id)]
         answer = await self.connection.run("read", script_keys, *arguments)
-        self._admit(access, answer)
+        admit(access, answer)
         if answer[1]:
             await self._settle(access)
             arguments[2] = 0
             answer = await self.connection.run("read", script_keys, *arguments)
-            self._admit(access, answer)
         fields: list[Any] = answer[2:]
         return fields
 
@@ -129,33 +128,17 @@ class RedisRecords:
         arguments: list[str | bytes | int] = [access.token_digest, int(access.now.timestamp()), int(grants), encode(plans)]
         script_keys = [keys.prefix(access.registration_id)]
         answer = await self.connection.run("page", script_keys, *arguments)
-        self._admit(access, answer)
+        admit(access, answer)
         if answer[1]:
             await self._settle(access)
             arguments[2] = 0
             answer = await self.connection.run("page", script_keys, *arguments)
-            self._admit(access, answer)
         pages: list[Any] = answer[2:]
         return pages
 
     async def _settle(self, access: Access) -> None:
         if self.settle_due:
             await self.settle_due(access.registration_id, access.now)
-
-    def _admit(self, access: Access, answer: list[Any]) -> None:
-        """Note whose token it was, or refuse.
-
-        Raises:
-            InvalidToken: The script refused the token.
-            InsufficientScope: It lacks the scope that the caller needs.
-        """
-        if not access.token_digest:
-            return
-        if not answer[0]:
-            raise InvalidToken(_EXPIRED)
-        access.token = token_facts(access.registration_id, answer[0])
-        if access.scope and access.scope not in access.token.scope.split():
-            raise InsufficientScope("The access token does not have the scope that this needs.", scope=access.scope)
 
     def _outgoing(self, kind: type[AnyObject], fields: Sequence[bytes | None]) -> bytes:
         """A document as it goes out; a Credential gets its secret back."""
@@ -236,6 +219,25 @@ class RedisRecords:
     def _value(values: list[bytes | str], value: bytes | str) -> int:
         values.append(value)
         return len(values)
+
+
+def admit(access: Access, answer: list[Any]) -> None:
+    """Note whose token it was that a script accepted, or refuse.
+
+    Raises:
+        InvalidToken: The script refused the token.
+        InsufficientScope: It lacks the scope that the caller needs.
+        TooManyRequests: Its Client Object has used up its allowance.
+    """
+    if not access.token_digest:
+        return
+    if not answer[0]:
+        raise InvalidToken(_EXPIRED)
+    access.token = token_facts(access.registration_id, answer[0])
+    if access.admitted:
+        access.admitted(access.token)
+    if access.scope and access.scope not in access.token.scope.split():
+        raise InsufficientScope("The access token does not have the scope that this needs.", scope=access.scope)
 
 
 class _CredentialId(msgspec.Struct):

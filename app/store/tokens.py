@@ -6,15 +6,14 @@ from typing import Any
 import msgspec
 
 from app.crypto.tokens import digest, registration_of_access_token
-from app.domain.records import Access, Stored, TokenFacts
+from app.domain.records import Access, Stored
 from app.domain.tokens import ClientLogin, Inspected, Issued, NotIssued, Revocation, StandingFacts
-from app.errors import InvalidToken
 from app.schemas.clients import Client
 from app.schemas.encoding import decode, encode
 from app.schemas.grants import Grant
 from app.store import indexes, keys
 from app.store.connection import Script
-from app.store.records import RedisRecords, token_facts
+from app.store.records import RedisRecords, admit, token_facts
 
 SCRIPTS = (
     Script.load("issue", writes=True),
@@ -116,9 +115,7 @@ class RedisTokens:
         answer: list[Any] = await self._connection.run(
             "files", [keys.prefix(access.registration_id)], access.token_digest, int(access.now.timestamp())
         )
-        if not answer[0]:
-            raise InvalidToken("The access token is expired, revoked or unknown.")
-        access.token = token_facts(access.registration_id, answer[0])
+        admit(access, answer)
         return answer
 
     async def _inspect(self, login: ClientLogin, access_token: str, now: datetime, *, delete: bool) -> list[Any]:

@@ -1,0 +1,1 @@
+"""Shared HTTP tools: routes, bodies, answers, access, errors, limits."""

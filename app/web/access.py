@@ -1,0 +1,99 @@
+"""Who may: bearer tokens of the CDS APIs, client authentication of the OAuth endpoints.
+
+Source: CDS-WG1-02 11.2 with RFC 6750 2.1 (header only, ambiguities J6), RFC 6749 2.3.1.
+"""
+
+import base64
+import binascii
+import re
+from typing import Any
+from urllib.parse import unquote_plus
+
+from starlette.requests import Request
+
+from app.crypto.tokens import digest, local_id, registration_of_access_token
+from app.domain.records import Access, TokenFacts
+from app.domain.tokens import ClientLogin
+from app.errors import InvalidClient, InvalidToken
+from app.web.addresses import source_address
+from app.web.state import Facts, State
+
+_SCHEME = re.compile(r"\s*([A-Za-z]+)\s+(\S+)\s*", re.ASCII)
+
+MISSING_TOKEN = "This needs an access token in the Authorization header: Bearer, then the token."  # noqa: S105
+REFUSED_CLIENT = "The client_id or the client_secret is wrong, expired or disabled; HTTP Basic authentication is expected."
+
+
+def bearer(request: Request[State], scope: str) -> Access:
+    """Whose data a request may read: the store checks the token in the round trip that reads.
+
+    Raises:
+        InvalidToken: There is no token, or something that cannot be one.
+        TooManyRequests: Too many failures from this address.
+    """
+    state = request.state
+    state["limiters"].failed_auth.require_room(address_of(request))
+    scheme, token = _authorization(request)
+    if scheme != "bearer":
+        raise InvalidToken(MISSING_TOKEN)
+    registration_id = registration_of_access_token(token)
+    if registration_id is None:
+        raise InvalidToken("The access token is malformed.")
+    return Access(registration_id, state["now"](), digest(token), scope, admitted=_Admission(request))
+
+
+class _Admission:
+    """Runs when the store has found the token good and before anything is done with it."""
+
+    __slots__ = ("_request",)
+
+    def __init__(self, request: Request[State]) -> None:
+        self._request = request
+
+    def __call__(self, token: TokenFacts) -> None:
+        note_client(self._request, token.client_id)
+        self._request.state["limiters"].client.hit(token.client_id)
+
+
+def client_login(request: Request[State]) -> ClientLogin:
+    """The client_id and client_secret of HTTP Basic, percent-encoded as RFC 6749 says or plain as the spec's example has it.
+
+    Raises:
+        InvalidClient: There are none, or they cannot be ours.
+        TooManyRequests: Too many failures from this address.
+    """
+    request.state["limiters"].failed_auth.require_room(address_of(request))
+    scheme, credentials = _authorization(request)
+    if scheme != "basic":
+        raise InvalidClient(REFUSED_CLIENT)
+    client_id, _, client_secret = _basic(credentials).partition(":")
+    # Our ids and secrets have no character that percent-encoding changes but these, so decoding is safe for both ways.
+    client_id, client_secret = unquote_plus(client_id), unquote_plus(client_secret)
+    parts = local_id(client_id)
+    if parts is None or not parts.local.isdigit() or not client_secret:
+        raise InvalidClient(REFUSED_CLIENT)
+    return ClientLogin(parts.registration_id, client_id, digest(client_secret))
+
+
+def note_client(request: Request[Any], client_id: str) -> None:
+    """Put the caller into the log line of the request."""
+    facts: Facts = request.scope["cds.facts"]
+    facts.client_id = client_id
+    facts.registration_id = client_id.partition("-")[0]
+
+
+def address_of(request: Request[State]) -> str:
+    """The address that limits by source count."""
+    return source_address(request.scope, request.state["settings"].trusted_proxies)
+
+
+def _authorization(request: Request[Any]) -> tuple[str, str]:
+    match = _SCHEME.fullmatch(request.headers.get("authorization", ""))
+    return (match[1].lower(), match[2]) if match else ("", "")
+
+
+def _basic(credentials: str) -> str:
+    try:
+        return base64.b64decode(credentials, validate=True).decode()
+    except (binascii.Error, UnicodeDecodeError, ValueError) as error:
+        raise InvalidClient(REFUSED_CLIENT) from error

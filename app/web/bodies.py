@@ -1,0 +1,124 @@
+"""Request bodies: read up to a limit, and never into something that a later step could stumble over."""
+
+import asyncio
+import re
+from typing import Any, Final
+from urllib.parse import unquote_plus
+
+import msgspec
+from starlette.requests import Request
+
+from app.errors import ContentTooLarge, InvalidRequest
+from app.schemas.encoding import MAX_DEPTH, decode
+
+_BODY_SECONDS: Final = 60
+_MAX_PARAMETERS: Final = 100
+_CONTROL_ESCAPE = re.compile(rb"(?<!\\)(?:\\\\)*\\u00(?:0[0-8bBcCeEfF]|1[0-9a-fA-F]|7[fF])")
+
+
+async def read_body(request: Request[Any], *, limit_bytes: int) -> bytes:
+    """The whole body.
+
+    Raises:
+        ContentTooLarge: It is longer than `limit_bytes`.
+        InvalidRequest: It did not arrive within a minute.
+    """
+    declared = request.headers.get("content-length", "")
+    if declared.isdecimal() and int(declared) > limit_bytes:
+        raise _too_large(limit_bytes)
+    body = bytearray()
+    try:
+        async with asyncio.timeout(_BODY_SECONDS):
+            async for piece in request.stream():
+                body += piece
+                if len(body) > limit_bytes:
+                    raise _too_large(limit_bytes)
+    except TimeoutError as error:
+        raise InvalidRequest("The body did not arrive in time.") from error
+    return bytes(body)
+
+
+async def read_json(request: Request[Any], *, limit_bytes: int | None = None) -> dict[str, Any]:
+    """The JSON object in the body, whatever its content type says (ambiguities A14).
+
+    Fractional numbers come as Decimal. Text with control characters other than tab and line ends is refused, and so is
+    anything nested deeper than `MAX_DEPTH`.
+
+    Raises:
+        ContentTooLarge: The body is longer than `limit_bytes` (default: `CDS_MAX_BODY`).
+        InvalidRequest: It is not such an object.
+    """
+    body = await read_body(request, limit_bytes=limit_bytes or request.state["settings"].max_body_bytes)
+    return parse_json_object(body)
+
+
+def parse_json_object(body: bytes) -> dict[str, Any]:
+    """The JSON object in `body`. Raises InvalidRequest as `read_json` does."""
+    try:
+        value = decode(body)
+    except (msgspec.DecodeError, RecursionError, ValueError) as error:
+        raise InvalidRequest("The body is not valid JSON in UTF-8.", detail=str(error)) from error
+    if not isinstance(value, dict):
+        raise InvalidRequest("The body is not a JSON object.")
+    if _CONTROL_ESCAPE.search(body):
+        raise InvalidRequest("Text must not contain control characters other than tab and line ends.")
+    if _is_deeper_than(value, MAX_DEPTH):
+        raise InvalidRequest(f"The body is nested deeper than {MAX_DEPTH} levels.")
+    return value
+
+
+def _is_deeper_than(value: object, levels: int) -> bool:
+    layer: list[Any] = [value]
+    for _ in range(levels):
+        layer = [
+            child
+            for item in layer
+            for child in (item.values() if isinstance(item, dict) else item)
+            if isinstance(child, dict | list)
+        ]
+        if not layer:
+            return False
+    return True
+
+
+async def read_form(request: Request[Any]) -> dict[str, str]:
+    """The form parameters of an OAuth request; those without a value count as left out (RFC 6749 3.2).
+
+    Raises:
+        ContentTooLarge: The body is over `CDS_MAX_BODY`.
+        InvalidRequest: Wrong content type, a parameter twice, too many, or bytes that are not UTF-8.
+    """
+    content_type = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+    if content_type != "application/x-www-form-urlencoded":
+        raise InvalidRequest("The content type has to be application/x-www-form-urlencoded.")
+    body = await read_body(request, limit_bytes=request.state["settings"].max_body_bytes)
+    pairs = body.split(b"&") if body else []
+    if len(pairs) > _MAX_PARAMETERS:
+        raise InvalidRequest(f"There are more than {_MAX_PARAMETERS} parameters.")
+    form: dict[str, str] = {}
+    for pair in pairs:
+        name, value = _parameter(pair)
+        if not value:
+            continue
+        if name in form:
+            raise InvalidRequest("A parameter appears more than once.", field=name if name.isidentifier() else None)
+        form[name] = value
+    return form
+
+
+def _parameter(pair: bytes) -> tuple[str, str]:
+    name, _, value = pair.partition(b"=")
+    try:
+        decoded = (
+            unquote_plus(name.decode("ascii"), errors="strict"),
+            unquote_plus(value.decode("ascii"), errors="strict"),
+        )
+    except UnicodeDecodeError as error:
+        raise InvalidRequest("The parameters are not percent-encoded UTF-8.") from error
+    if "\x00" in decoded[0] + decoded[1]:
+        raise InvalidRequest("Parameters must not contain NUL characters.")
+    return decoded
+
+
+def _too_large(limit_bytes: int) -> ContentTooLarge:
+    return ContentTooLarge(f"The body is larger than the {limit_bytes} bytes that are accepted here.")

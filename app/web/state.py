@@ -1,0 +1,48 @@
+"""What a request may use: one typed state, filled when the service starts."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+from typing import TypedDict
+
+from app.catalog import Catalog
+from app.crypto.tokens import Randomness
+from app.domain.file_store import FileStore
+from app.domain.records import Records
+from app.domain.tokens import OpenedFiles, TokenStore
+from app.settings import Settings
+from app.web.rate_limit import RateLimiter
+
+
+@dataclass(frozen=True, slots=True)
+class Limiters:
+    """The four rate limits of section 11.3, by the setting that each has."""
+
+    anonymous: RateLimiter
+    client: RateLimiter
+    failed_auth: RateLimiter
+    registration: RateLimiter
+
+
+class State(TypedDict):
+    """Read as `request.state["records"]` from a `Request[State]`."""
+
+    settings: Settings
+    catalog: Catalog
+    records: Records
+    tokens: TokenStore
+    opened_files: OpenedFiles
+    files: FileStore
+    randomness: Randomness
+    limiters: Limiters
+    now: Callable[[], datetime]
+
+
+@dataclass(slots=True)
+class Facts:
+    """What the log line of a request says about it; filled as it becomes known (`request.scope["cds.facts"]`)."""
+
+    request_id: str
+    route: str = ""
+    registration_id: str = ""
+    client_id: str = ""
