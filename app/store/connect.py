@@ -24,12 +24,13 @@ from redis.backoff import ExponentialWithJitterBackoff
 from redis.exceptions import (
     AuthenticationError,
     AuthorizationError,
-    ConnectionError as RedisConnectionError,
     RedisClusterException,
     RedisError,
     ResponseError,
 )
-
+from redis.exceptions import (
+    ConnectionError as RedisConnectionError,
+)
 
 from app.errors import ConfigurationError
 from app.setting_values import split_hosts
@@ -280,5 +281,3 @@ def describe(store_url: str) -> str:
     if not plain.startswith("//"):
         return f"{scheme}:{plain}"
     return f"{scheme}://{authority.rpartition('@')[2]}{slash}{path}"
-
-
