@@ -1,0 +1,39 @@
+"""The catalog: what this utility offers, read once at the start from a YAML file (DESIGN.md section 4)."""
+
+from app.catalog.loader import load_catalog
+from app.catalog.model import (
+    CLIENT_ADMIN,
+    GRANT_ADMIN,
+    SERVER_PROVIDED_FILES,
+    AuthorizationDetailsField,
+    Catalog,
+    Choice,
+    CoverageEntry,
+    Extensions,
+    Form,
+    Policies,
+    RegistrationField,
+    RegistrationPolicy,
+    SandboxAccount,
+    Scope,
+    Server,
+)
+
+__all__ = [
+    "CLIENT_ADMIN",
+    "GRANT_ADMIN",
+    "SERVER_PROVIDED_FILES",
+    "AuthorizationDetailsField",
+    "Catalog",
+    "Choice",
+    "CoverageEntry",
+    "Extensions",
+    "Form",
+    "Policies",
+    "RegistrationField",
+    "RegistrationPolicy",
+    "SandboxAccount",
+    "Scope",
+    "Server",
+    "load_catalog",
+]
