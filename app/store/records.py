@@ -111,34 +111,27 @@ class RedisRecords:
     ) -> list[Any]:
         """The fields and positions asked for, after the token was checked and due Grants were settled."""
         flat = [part for pair in positions for part in pair]
-        arguments = [access.token_digest, int(access.now.timestamp()), int(grants), len(names), *names, *flat]
+        return await self._run(access, "read", grants, len(names), *names, *flat)
+
+    async def _run(self, access: Access, script: str, grants: bool, *args: str | bytes | int) -> list[Any]:  # noqa: FBT001
+        """What a reading script answers behind the token and the due flag, once due Grants are settled."""
         script_keys = [keys.prefix(access.registration_id)]
-        answer = await self.connection.run("read", script_keys, *arguments)
+        now = int(access.now.timestamp())
+        answer = await self.connection.run(script, script_keys, access.token_digest, now, int(grants), *args)
         admit(access, answer)
         if answer[1]:
-            await self._settle(access)
-            arguments[2] = 0
-            answer = await self.connection.run("read", script_keys, *arguments)
-        fields: list[Any] = answer[2:]
-        return fields
+            if self.settle_due:
+                await self.settle_due(access.registration_id, access.now)
+            answer = await self.connection.run(script, script_keys, access.token_digest, now, 0, *args)
+            if access.token_digest and not answer[0]:
+                raise InvalidToken(_EXPIRED)
+        rest: list[Any] = answer[2:]
+        return rest
 
     async def _listed(self, access: Access, listings: Sequence[Listing], suffixes: list[list[str]]) -> list[Any]:
         plans = [_listing_plan(access.registration_id, one, parts) for one, parts in zip(listings, suffixes, strict=True)]
         grants = any(listing.kind is Grant for listing in listings)
-        arguments: list[str | bytes | int] = [access.token_digest, int(access.now.timestamp()), int(grants), encode(plans)]
-        script_keys = [keys.prefix(access.registration_id)]
-        answer = await self.connection.run("page", script_keys, *arguments)
-        admit(access, answer)
-        if answer[1]:
-            await self._settle(access)
-            arguments[2] = 0
-            answer = await self.connection.run("page", script_keys, *arguments)
-        pages: list[Any] = answer[2:]
-        return pages
-
-    async def _settle(self, access: Access) -> None:
-        if self.settle_due:
-            await self.settle_due(access.registration_id, access.now)
+        return await self._run(access, "page", grants, encode(plans))
 
     def _outgoing(self, kind: type[AnyObject], fields: Sequence[bytes | None]) -> bytes:
         """A document as it goes out; a Credential gets its secret back."""

@@ -5,10 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import TypedDict
 
-from app.catalog import Catalog
-from app.crypto.tokens import Randomness
-from app.domain.file_store import FileStore
-from app.domain.records import Records
+from app.domain.context import Context
 from app.domain.tokens import OpenedFiles, TokenStore
 from app.settings import Settings
 from app.web.rate_limit import RateLimiter
@@ -25,15 +22,12 @@ class Limiters:
 
 
 class State(TypedDict):
-    """Read as `request.state["records"]` from a `Request[State]`."""
+    """Read as `request.state["context"]` from a `Request[State]`."""
 
     settings: Settings
-    catalog: Catalog
-    records: Records
+    context: Context
     tokens: TokenStore
     opened_files: OpenedFiles
-    files: FileStore
-    randomness: Randomness
     limiters: Limiters
     now: Callable[[], datetime]
 

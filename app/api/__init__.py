@@ -1,0 +1,1 @@
+"""The CDS APIs: server metadata, coverage, clients, messages, credentials, grants, files."""

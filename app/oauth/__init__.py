@@ -1,0 +1,1 @@
+"""The OAuth endpoints: metadata, registration, token, introspection, revocation."""

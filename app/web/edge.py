@@ -1,0 +1,161 @@
+"""What every request passes: route, limit, endpoint, errors, request id, one log line.
+
+One plain ASGI application instead of a row of middlewares, because each wrapper costs (DESIGN.md section 8).
+"""
+
+import re
+import secrets
+import time
+from collections.abc import Iterable
+from typing import Any, Final
+from urllib.parse import urlsplit
+
+from starlette.requests import ClientDisconnect, Request
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from app.errors import InvalidClient, InvalidToken, MethodNotAllowed, NotFound, Refusal, ServerError, TooManyRequests
+from app.web.addresses import source_address
+from app.web.answers import empty_answer
+from app.web.errors import error_answer
+from app.web.routing import ErrorStyle, Limit, Route, RouteTable
+from app.web.state import Facts, State
+
+_REQUEST_ID = re.compile(rb"[A-Za-z0-9_-]{8,128}")
+_CLIENT_CLOSED: Final = 499
+_OPTIONS: Final = "OPTIONS"
+
+
+class Edge:
+    """Serves a table of routes.
+
+    Args:
+        routes: All of them.
+        state: What endpoints may use; filled before the first request.
+        log: A structlog logger; one line per request goes there.
+    """
+
+    def __init__(self, routes: Iterable[Route], state: State, log: Any) -> None:  # noqa: ANN401 -- structlog's type
+        self.table = RouteTable(routes)
+        self._state = state
+        self._log = log
+        public = urlsplit(state["settings"].public_url)
+        self._prefix = public.path
+        self._transport = [(b"strict-transport-security", b"max-age=63072000")] if public.scheme == "https" else []
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer one HTTP request."""
+        started = time.perf_counter()
+        facts = Facts(_request_id(scope))
+        scope["state"] = self._state
+        scope["cds.facts"] = facts
+        exchange = _Exchange(send, facts.request_id, self._transport, head=scope["method"] == "HEAD")
+        style = ErrorStyle.PROBLEM
+        try:
+            route, application = self._resolve(scope)
+            style, facts.route = route.errors, route.path
+            await application(scope, receive, exchange.send)
+        except ClientDisconnect:
+            exchange.status = _CLIENT_CLOSED
+        except Exception as error:  # noqa: BLE001 -- whatever it is, the caller gets an answer and the log the cause
+            refusal = self._refusal(error, scope, facts)
+            if not exchange.status:
+                await error_answer(refusal, style, facts.request_id)(scope, receive, exchange.send)
+        finally:
+            self._write_line(scope, exchange, facts, started)
+
+    def _resolve(self, scope: Scope) -> tuple[Route, ASGIApp]:
+        """The route of a request and what will answer it.
+
+        Raises:
+            NotFound, MethodNotAllowed: There is none.
+            TooManyRequests: The source address has used up its allowance for this kind of route.
+        """
+        found = self.table.find(self._own_path(scope["path"]))
+        if found is None:
+            raise NotFound("There is nothing at this address.")
+        route, scope["path_params"] = found
+        self._spend(route, scope)
+        if route.app:
+            return route, route.app
+        method = "GET" if scope["method"] == "HEAD" else scope["method"]
+        endpoint = route.endpoints.get(method)
+        if endpoint is None:
+            if method == _OPTIONS:
+                return route, empty_answer(204, headers=[(b"allow", ", ".join(route.methods).encode())])
+            raise MethodNotAllowed(route.methods)
+
+        async def application(scope: Scope, receive: Receive, send: Send) -> None:
+            answer = await endpoint(Request(scope, receive))
+            await answer(scope, receive, send)
+
+        return route, application
+
+    def _own_path(self, path: str) -> str:
+        """The path below our public URL, whether or not a proxy has stripped its prefix."""
+        if self._prefix and path.startswith(self._prefix + "/"):
+            return path[len(self._prefix) :]
+        return path
+
+    def _spend(self, route: Route, scope: Scope) -> None:
+        if route.limit is Limit.NONE:
+            return
+        limiters = self._state["limiters"]
+        limiter = limiters.registration if route.limit is Limit.REGISTRATION else limiters.anonymous
+        limiter.hit(source_address(scope, self._state["settings"].trusted_proxies))
+
+    def _refusal(self, error: Exception, scope: Scope, facts: Facts) -> Refusal:
+        """What the caller is told about an error; failed authentication counts against its source."""
+        if not isinstance(error, Refusal):
+            self._log.error("failed", request_id=facts.request_id, route=facts.route, exc_info=error)
+            return ServerError(f"Something went wrong here; the request id is {facts.request_id}.")
+        if error.detail:
+            self._log.info("refused", request_id=facts.request_id, error=error.code, detail=error.detail)
+        if isinstance(error, InvalidToken | InvalidClient):
+            try:
+                self._state["limiters"].failed_auth.hit(
+                    source_address(scope, self._state["settings"].trusted_proxies)
+                )
+            except TooManyRequests as limit:
+                return limit
+        return error
+
+    def _write_line(self, scope: Scope, exchange: "_Exchange", facts: Facts, started: float) -> None:
+        self._log.info(
+            "request",
+            request_id=facts.request_id,
+            registration_id=facts.registration_id,
+            client_id=facts.client_id,
+            method=scope["method"],
+            route=facts.route,
+            status=exchange.status,
+            duration_ms=round((time.perf_counter() - started) * 1000, 2),
+        )
+
+
+class _Exchange:
+    """Sends an answer with the headers that every answer has, and remembers its status."""
+
+    __slots__ = ("_extra", "_head", "_send", "status")
+
+    def __init__(self, send: Send, request_id: str, transport: list[tuple[bytes, bytes]], *, head: bool) -> None:
+        self._send = send
+        self._extra = [(b"x-request-id", request_id.encode()), *transport]
+        self._head = head
+        self.status = 0
+
+    async def send(self, message: Message) -> None:
+        """Pass an ASGI message on."""
+        if message["type"] == "http.response.start":
+            self.status = message["status"]
+            message["headers"] = [*message["headers"], *self._extra]
+        elif self._head:
+            message = {"type": "http.response.body", "body": b"", "more_body": message.get("more_body", False)}
+        await self._send(message)
+
+
+def _request_id(scope: Scope) -> str:
+    """The one that a proxy gave, when it is a sensible one, else a new one."""
+    for name, value in scope["headers"]:
+        if name == b"x-request-id" and _REQUEST_ID.fullmatch(value):
+            return str(value, "ascii")
+    return secrets.token_hex(8)
