@@ -1,0 +1,77 @@
+"""Client secrets at rest: sealed with a key that is not in the store, and bound to the Credential they belong to.
+
+A sealed secret is a compact JWE (RFC 7516; `dir` and `A256GCM`). Its protected header names the key (`kid`) and the
+`credential_id`, so a sealed secret that was copied to another Credential does not open.
+"""
+
+import base64
+from collections.abc import Sequence
+from typing import Any
+
+import msgspec
+from joserfc import jwe
+from joserfc.errors import JoseError
+from joserfc.jwk import OctKey
+from joserfc.registry import HeaderParameter
+
+from app.errors import ServerError
+
+ALGORITHMS = ("dir", "A256GCM")
+BINDING = "credential_id"
+
+
+class Sealer:
+    """Seals with the first of `keys` (256-bit `oct` JWKs with a `kid`) and opens with all of them."""
+
+    def __init__(self, keys: Sequence[OctKey]) -> None:
+        self._first = keys[0]
+        self._by_id = {key.kid: key for key in keys}
+        self._registry = jwe.JWERegistry(
+            header_registry={
+                BINDING: HeaderParameter("The Credential that the secret belongs to", "str", required=True)
+            },
+            algorithms=ALGORITHMS,
+        )
+
+    def seal(self, plain: str, *, credential_id: str) -> str:
+        """`plain` as it may stand in the store."""
+        header = {"alg": "dir", "enc": "A256GCM", "kid": self._first.kid, BINDING: credential_id}
+        return jwe.encrypt_compact(header, plain.encode(), self._first, registry=self._registry)
+
+    def open(self, sealed: str, *, credential_id: str) -> str:
+        """What was sealed for this Credential.
+
+        Raises:
+            ServerError: The key is not at hand any more, the text was changed, or it belongs to another Credential.
+        """
+        kid = header_of(sealed).get("kid")
+        key = self._by_id.get(kid if isinstance(kid, str) else None)
+        if key is None:
+            raise unreadable(credential_id, "CDS_SECRET_KEYS has no key of this kid")
+        try:
+            opened = jwe.decrypt_compact(sealed, key, registry=self._registry)
+        except (JoseError, ValueError) as error:
+            raise unreadable(credential_id, type(error).__name__) from error
+        if opened.headers()[BINDING] != credential_id or opened.plaintext is None:
+            raise unreadable(credential_id, "it was sealed for another Credential")
+        return opened.plaintext.decode()
+
+    def needs_rotation(self, sealed: str) -> bool:
+        """Whether it was sealed with another key than the first, so that sealing it again lets an old key go."""
+        return bool(header_of(sealed).get("kid") != self._first.kid)
+
+
+def header_of(sealed: str) -> dict[str, Any]:
+    """The protected header, unchecked; empty when there is none to read."""
+    try:
+        header = msgspec.json.decode(base64.urlsafe_b64decode(sealed.partition(".")[0] + "=="))
+    except (ValueError, msgspec.DecodeError):
+        return {}
+    return header if isinstance(header, dict) else {}
+
+
+def unreadable(credential_id: str, reason: str) -> ServerError:
+    """The refusal for a sealed secret that does not open; the log tells which and why."""
+    return ServerError(
+        "A stored client_secret cannot be read.", detail=f"sealed secret of Credential {credential_id}: {reason}"
+    )
