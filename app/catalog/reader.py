@@ -221,8 +221,10 @@ class Section:
             self.problem(key, f"this is {kind(found)}", "write an id, a colon, and its keys indented below")
             return {}
         keys = tuple(known)
-        for name in found:
+        for name, entry in found.items():
             self.require_id(f"{key}.{name}", name)
+            if isinstance(entry, dict) and entry.pop("id", name) != name:
+                self.problem(f"{key}.{name}.id", "this is not the name of the entry", f'remove it, or write "{name}"')
         return {
             name: Section(entry, f"{place}.{name}", self.problems, keys, extensible=extensible)
             for name, entry in found.items()
