@@ -1,0 +1,148 @@
+"""Log lines: one JSON object per line for machines, or readable text on a terminal, both on standard error.
+
+Whoever logs names an event and its facts: `log.info("store_awaited", store=name)`. A secret has no business in a fact;
+should one get there all the same, it is blackened here, by its name or by the prefix that our secrets and tokens have.
+"""
+
+import contextlib
+import logging
+import re
+import sys
+import traceback
+from collections.abc import MutableMapping
+from datetime import UTC, datetime
+from typing import Any, BinaryIO
+
+import msgspec
+import structlog
+
+SECRET_NAMES = frozenset(
+    {
+        "access_token",
+        "authorization",
+        "authorization_code",
+        "client_assertion",
+        "client_secret",
+        "code_verifier",
+        "cookie",
+        "password",
+        "refresh_token",
+        "secret",
+        "secret_keys",
+        "token",
+    }
+)
+SECRET_PREFIXES = (b"cdsat_", b"cdscs_")
+SECRET = re.compile(rb"(cdsat_|cdscs_)[A-Za-z0-9_-]+")
+BLACKENED = "[redacted]"
+
+LEVELS = {"debug": logging.DEBUG, "info": logging.INFO, "warning": logging.WARNING, "error": logging.ERROR}
+
+Facts = MutableMapping[str, Any]
+
+encoder = msgspec.json.Encoder(enc_hook=repr)
+
+
+def configure(log_format: str, log_level: str, *, stream: BinaryIO | None = None) -> None:
+    """Decide once how all log lines of this process look; also those of libraries that use `logging`.
+
+    Args:
+        log_format: `console`, `json`, or `auto` for console on a terminal and json elsewhere.
+        log_level: `debug`, `info`, `warning` or `error`.
+        stream: Where lines go, standard error by default.
+    """
+    stream = stream or sys.stderr.buffer
+    on_terminal = log_format == "console" or (log_format == "auto" and stream.isatty())
+    structlog.configure(
+        processors=[console_line(colors=stream.isatty())] if on_terminal else [json_line],
+        wrapper_class=structlog.make_filtering_bound_logger(LEVELS[log_level]),
+        logger_factory=lambda *_: LineLogger(stream),
+        cache_logger_on_first_use=True,
+    )
+    route_standard_logging(LEVELS[log_level])
+
+
+class LineLogger:
+    """Writes finished lines."""
+
+    def __init__(self, stream: BinaryIO) -> None:
+        self._stream = stream
+
+    def msg(self, line: bytes) -> None:
+        """Write one line. A closed pipe or a full disk loses the line, because it must not fail a request."""
+        with contextlib.suppress(OSError, ValueError):
+            self._stream.write(line)
+            self._stream.flush()
+
+    debug = info = warning = error = critical = exception = fatal = msg
+
+
+def json_line(_logger: object, level: str, facts: Facts) -> bytes:
+    """The facts of one event as a line of JSON. The only processor, because every request pays for it."""
+    if not SECRET_NAMES.isdisjoint(facts):
+        blacken(facts)
+    if exception := facts.pop("exc_info", None):
+        facts["exception"] = format_exception(exception)
+    line = {"timestamp": now(), "level": level, "event": facts.pop("event", None), **facts}
+    return without_secrets(encoder.encode(line)) + b"\n"
+
+
+def console_line(*, colors: bool) -> structlog.typing.Processor:
+    """A processor that writes for people. It never shows local variables, which may hold secrets."""
+    render = structlog.dev.ConsoleRenderer(colors=colors, exception_formatter=structlog.dev.plain_traceback)
+
+    def line(logger: object, level: str, facts: Facts) -> bytes:
+        blacken(facts)
+        facts["level"] = level
+        facts["timestamp"] = datetime.now(UTC).astimezone().strftime("%H:%M:%S")
+        return without_secrets(render(logger, level, facts).encode()) + b"\n"
+
+    return line
+
+
+def blacken(facts: Facts) -> None:
+    """Replace the values of names that stand for secrets."""
+    for name in SECRET_NAMES.intersection(facts):
+        facts[name] = BLACKENED
+
+
+def without_secrets(line: bytes) -> bytes:
+    """The line with our own secrets and tokens blackened wherever they stand."""
+    if any(prefix in line for prefix in SECRET_PREFIXES):
+        return SECRET.sub(rb"\1" + BLACKENED.encode(), line)
+    return line
+
+
+def now() -> str:
+    """The time in UTC with milliseconds."""
+    return datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+def format_exception(exception: object) -> str:
+    """A traceback as text, from what `exc_info` may be: an exception, a triple, or True for the one being handled."""
+    if isinstance(exception, tuple):
+        exception = exception[1]
+    if not isinstance(exception, BaseException):
+        exception = sys.exception()
+    return "".join(traceback.format_exception(exception)) if isinstance(exception, BaseException) else ""
+
+
+class ToStructlog(logging.Handler):
+    """Passes records of `logging` on."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Write a record as an event of the logger's name."""
+        log = structlog.get_logger()
+        facts = {"exc_info": record.exc_info} if record.exc_info else {}
+        log.log(record.levelno, record.getMessage(), logger=record.name, **facts)
+
+
+def route_standard_logging(level: int) -> None:
+    """Send what libraries log through us, from warnings up: what they tell at lower levels is ours to say.
+
+    uvicorn must be started without a `log_config`, or it installs its own handlers.
+    """
+    root = logging.getLogger()
+    root.handlers = [ToStructlog()]
+    root.setLevel(max(level, logging.WARNING) if level > logging.DEBUG else logging.INFO)
+    logging.captureWarnings(capture=True)
