@@ -1,4 +1,4 @@
-"""Conditional requests: has the caller got this already? (RFC 9110 13)"""
+"""Conditional requests: whether the caller has this already (RFC 9110 13)."""
 
 import re
 

@@ -250,8 +250,9 @@ class TestOpening:
 
         assert "value" not in str(refused.value)
 
-    def test_azure_without_an_account_is_refused_with_the_names_to_set(self, no_credentials):
-        with pytest.raises(ConfigurationError, match="Account must be specified.*AZURE_STORAGE_ACCOUNT_NAME"):
+    @pytest.mark.usefixtures("no_credentials")
+    def test_azure_without_an_account_is_refused_with_the_names_to_set(self):
+        with pytest.raises(ConfigurationError, match=r"Account must be specified.*AZURE_STORAGE_ACCOUNT_NAME"):
             FileStore.open("az://container/prefix")
 
     def test_buckets_open_without_being_contacted(self, no_credentials):

@@ -1,0 +1,1 @@
+"""What the specifications demand, and how much of it the tests prove. Nothing that serves requests imports this."""
