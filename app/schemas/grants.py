@@ -68,7 +68,8 @@ class GrantInternal(Struct, kw_only=True, frozen=True, omit_defaults=True):
 
     target_grant_id: str = ""
     """On the standing Grant of a grant admin token: the Grant that the token opens (3.3.2)."""
-    standing: bool = False
-    """Made by a client_credentials token request and reused by the next one (ambiguities E2)."""
+    standing: str = ""
+    """What a client_credentials token request has to ask for to get its token under this Grant (ambiguities E2): the key
+    that `app.domain.standing_grants` makes. Empty on all other Grants, and on those that are not used again."""
     resume: dict[str, Any] = field(default_factory=dict)
     """While suspended with its Client Object (B14): the status and enabled fields to restore."""

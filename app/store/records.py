@@ -171,6 +171,7 @@ class RedisRecords:
             "auth": [],
             "cut": ["*" if one == change.registration_id else indexes.local(one) for one in change.cut_off],
             "forget": [indexes.local(one) for one in change.forget_standing],
+            "vacant": [indexes.index_name(kind, filter_) for kind, filter_ in change.vacant],
             "due": [[indexes.local(one), int(at.timestamp()) if at else False] for one, at in change.due.items()],
             "events": [[event.type, event.object_id] for event in change.events],
             "keep_events": KEPT_EVENTS,

@@ -4,8 +4,9 @@
 -- Plan: now (Unix seconds); registration_id; fresh (true when the registration must not exist yet);
 --       puts: {id, all (index), version (false for a new object), at (Unix second of modification), add, drop (indexes),
 --              created ({index, second} for a new object), fields ({suffix, number of its value}…)};
+--       vacant (indexes that have to be empty),
 --       auth ({digest, value}…), cut (local ids), forget (local client ids), due ({id, second or false}…), status, events.
--- Returns 1 when written, 0 when an object is not as it was read.
+-- Returns 1 when written, 0 when an object is not as it was read or an index is not vacant.
 local prefix = KEYS[1]
 local plan = cjson.decode(ARGV[1])
 
@@ -23,6 +24,9 @@ for _, put in ipairs(plan.puts) do
   elseif version then
     return 0
   end
+end
+for _, name in ipairs(plan.vacant) do
+  if redis.call('ZCARD', index_key(name)) > 0 then return 0 end
 end
 
 local rev = redis.call('HINCRBY', prefix .. ':r', 'rev', #plan.puts + 1) - #plan.puts
