@@ -49,8 +49,8 @@ class Links:
         return f"{self.public_url}/oauth/receipt"
 
     def onboarding(self, registration_id: str, field_id: str) -> str:
-        """Where a person completes an onboarding step of a registration (3.6)."""
-        return f"{self.public_url}/onboarding/{registration_id}/{field_id}"
+        """What a person reads or fills in for an onboarding step of a registration (3.6); it never expires (A25)."""
+        return f"{self.public_url}/onboarding/{field_id}?{urlencode({'registration_id': registration_id})}"
 
     def documentation(self, page: str, anchor: str = "") -> str:
         """A page below /docs."""

@@ -7,11 +7,11 @@ changes. JSON never contains that byte, which makes both directions one `bytes.r
 from typing import Any
 
 import msgspec
-from msgspec import UNSET
 
 from app.domain.records import AnyObject
 from app.schemas.clients import Client
 from app.schemas.credentials import Credential
+from app.schemas.documents import document_of
 from app.schemas.encoding import decode, encode
 
 _BASE = b"\x01"
@@ -27,10 +27,8 @@ class Documents:
 
     def pack(self, item: AnyObject) -> bytes:
         """The bytes to store. A Credential leaves its secret out, a Client merges its extra fields in."""
-        fields = {name: value for name, value in msgspec.structs.asdict(item).items() if value is not UNSET}
-        if isinstance(item, Client):
-            fields |= fields.pop("extra")
-        elif isinstance(item, Credential):
+        fields = document_of(item)
+        if isinstance(item, Credential):
             fields.pop("client_secret", None)
         return self.shrink(encode(fields))
 

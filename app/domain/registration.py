@@ -1,0 +1,160 @@
+"""Registration of Clients: one request, all Client Objects, Credentials, Grants and Messages that it leads to.
+
+Source: CDS-WG1-02 section 4 on top of RFC 7591; ambiguities A1 to A28.
+"""
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from msgspec.structs import replace
+
+from app.catalog import CLIENT_ADMIN, Catalog, Scope
+from app.domain import client_metadata, client_objects, credentials, onboarding, registration_fields, standing_grants
+from app.domain.context import Context
+from app.domain.records import Change
+from app.domain.registration_fields import Submitted
+from app.domain.texts import is_name
+from app.errors import Conflict, InvalidClientMetadata
+from app.schemas.clients import Client, ClientStatus
+from app.schemas.credentials import Credential
+from app.schemas.registrations import Registration, RegistrationStatus, Requirement, RequirementStatus
+
+MAX_SCOPE_LENGTH = 10_000
+"""Characters of a `scope` string; ids are far shorter and there are few of them."""
+
+_SCOPE = re.compile(r"[\x21\x23-\x5B\x5D-\x7E]+(?: +[\x21\x23-\x5B\x5D-\x7E]+)*")
+
+
+@dataclass(frozen=True, slots=True)
+class Registered:
+    """What a registration leads to, as far as its answer shows it."""
+
+    admin: Client
+    credential: Credential
+
+
+async def register(context: Context, metadata: Mapping[str, Any], *, now: datetime) -> Registered:
+    """Create a registration from a client registration request.
+
+    Raises:
+        InvalidClientMetadata: A scope is not on offer or the admin scope is missing (A6, A7), or a field is not acceptable.
+            Nothing was created.
+        StoreUnavailable: The store or the file store did not answer.
+    """
+    scopes = requested_scopes(context.catalog, metadata.get("scope"))
+    submitted = registration_fields.validate(
+        metadata,
+        fields=context.catalog.registration_fields,
+        required=[field_id for scope in scopes for field_id in scope.registration_requirements],
+        optional=[field_id for scope in scopes for field_id in scope.registration_optional],
+    )
+    about = client_metadata.validate(metadata).submitted()
+    registration_id = context.randomness.registration_id()
+    files = await _keep_files(context, registration_id, submitted)
+    change = Change(registration_id, now)
+    registered = _plan(context, change, scopes, about, submitted, files)
+    try:
+        await context.records.apply(change)
+    except Conflict:
+        for key in files.values():
+            await context.files.delete(key)
+        raise
+    return registered
+
+
+def requested_scopes(catalog: Catalog, scope: object) -> list[Scope]:
+    """The scopes that a registration request names, without repetitions.
+
+    Raises:
+        InvalidClientMetadata: It is not a scope string, lacks the admin scope, or has one that cannot be registered.
+    """
+    if not isinstance(scope, str) or len(scope) > MAX_SCOPE_LENGTH or not _SCOPE.fullmatch(scope):
+        raise InvalidClientMetadata(
+            f"scope has to be a space-separated string of scopes that includes {CLIENT_ADMIN}.", field="scope"
+        )
+    ids = list(dict.fromkeys(scope.split()))
+    if CLIENT_ADMIN not in ids:
+        raise InvalidClientMetadata(f"scope has to include {CLIENT_ADMIN}.", field="scope")
+    for scope_id in ids:
+        if scope_id not in catalog.scopes:
+            named = f"{scope_id} is" if is_name(scope_id) else "One of the scopes is"
+            raise InvalidClientMetadata(
+                f"{named} not a key of cds_scope_descriptions, so it cannot be registered here.", field="scope"
+            )
+    return [catalog.scopes[scope_id] for scope_id in ids]
+
+
+async def _keep_files(context: Context, registration_id: str, submitted: Submitted) -> dict[str, str]:
+    """Put submitted images and PDFs into the file store; their keys by field name."""
+    keys = {name: f"registrations/{registration_id}/{name}" for name in submitted.files}
+    for name, key in keys.items():
+        await context.files.put(key, submitted.files[name].content)
+    return keys
+
+
+def _plan(
+    context: Context,
+    change: Change,
+    scopes: Sequence[Scope],
+    about: Mapping[str, Any],
+    submitted: Submitted,
+    files: dict[str, str],
+) -> Registered:
+    """Put everything into one change. What comes last is listed first, so the admin object follows the others."""
+    registration = Registration(
+        registration_id=change.registration_id,
+        created=change.now,
+        modified=change.now,
+        status=RegistrationStatus.ACTIVE,
+        scope=" ".join(scope.id for scope in scopes),
+        client_metadata=dict(about),
+        field_values=submitted.values,
+        field_files=files,
+        requirements=_ask(context, change, scopes),
+    )
+    number = 1
+    for group in client_objects.groups(context.catalog, registration.scope.split()):
+        for status in client_objects.first_statuses(context.catalog, group, registration):
+            _add_client(context, change, registration, number, group, status)
+            number += 1
+    admin_scope = context.catalog.scopes[CLIENT_ADMIN]
+    admin = client_objects.create(
+        context, change, registration, change.registration_id, [admin_scope], ClientStatus.PRODUCTION
+    )
+    credential = credentials.issue(context, change, admin.client_id)
+    standing_grants.standing_grant(context, change, admin, CLIENT_ADMIN, [])
+    change.create(replace(registration, next_client=number))
+    onboarding.welcome(context, change)
+    change.event("registration.created", change.registration_id)
+    return Registered(admin, credential)
+
+
+def _ask(context: Context, change: Change, scopes: Sequence[Scope]) -> dict[str, Requirement]:
+    """Open every onboarding step that the scopes need, each with its Message (3.6)."""
+    requirements = {}
+    for field_id in client_objects.onboarding_steps(context.catalog, scopes):
+        message = onboarding.request_step(context, change, context.catalog.registration_fields[field_id])
+        status = RequirementStatus.OPEN if message else RequirementStatus.PENDING
+        requirements[field_id] = Requirement(status=status, message_id=message.message_id if message else "")
+    return requirements
+
+
+def _add_client(
+    context: Context,
+    change: Change,
+    registration: Registration,
+    number: int,
+    scopes: Sequence[Scope],
+    status: ClientStatus,
+) -> None:
+    client_id = f"{change.registration_id}-{number}"
+    client = client_objects.create(context, change, registration, client_id, scopes, status)
+    if client.token_endpoint_auth_method is not None:
+        credentials.issue(context, change, client_id)
+    steps = client_objects.onboarding_steps(context.catalog, scopes)
+    reviewed = any(context.catalog.registration_fields[step].type == "internal_review" for step in steps)
+    if reviewed and status is ClientStatus.SANDBOX:
+        onboarding.request_review(context, change, client)

@@ -1,0 +1,162 @@
+"""Puts the rooms together: settings and catalog in, an ASGI application out."""
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+import structlog
+from starlette.types import Receive, Scope, Send
+
+from app.api import coverage, health, onboarding, server_metadata
+from app.catalog import Catalog
+from app.crypto.sealing import Sealer
+from app.crypto.secret_keys import load_secret_keys
+from app.crypto.tokens import Randomness
+from app.domain.context import Context
+from app.domain.links import Links
+from app.files.file_store import FileStore
+from app.oauth import as_metadata, registration
+from app.settings import Settings
+from app.store import records as record_scripts
+from app.store import tokens as token_scripts
+from app.store.connect import StoreConnection, connect
+from app.store.connection import Connection
+from app.store.documents import Documents
+from app.store.records import RedisRecords
+from app.store.schema import require_compatible
+from app.store.tokens import RedisTokens
+from app.web.edge import Edge
+from app.web.rate_limit import RateLimiter
+from app.web.routing import Route
+from app.web.state import Limiters, State
+
+
+def utc_now() -> datetime:
+    """The present second in UTC: whole seconds are what we store and show (ambiguities D10)."""
+    return datetime.now(UTC).replace(microsecond=0)
+
+
+@dataclass(slots=True)
+class Parts:
+    """What changes from one installation to the next, or in a test.
+
+    `store` None: connected from the settings when the application starts, and closed when it ends.
+    """
+
+    now: Callable[[], datetime] = utc_now
+    clock: Callable[[], float] = time.monotonic
+    randomness: Randomness | None = None
+    store: StoreConnection | None = None
+
+
+class Service:
+    """The ASGI application.
+
+    `draining` turns readiness off while requests are still served; `state` is there once the application has started.
+    """
+
+    def __init__(self, settings: Settings, catalog: Catalog, parts: Parts | None = None) -> None:
+        self.settings = settings
+        self.catalog = catalog
+        self.parts = parts or Parts()
+        self.draining = False
+        self.state: State | None = None
+        self._edge: Edge | None = None
+        self._store: StoreConnection | None = None
+        self._connection: Connection | None = None
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve a request, or start and end with the server."""
+        if scope["type"] == "http" and self._edge:
+            await self._edge(scope, receive, send)
+        elif scope["type"] == "lifespan":
+            await self._live(receive, send)
+        else:
+            await send({"type": "websocket.close", "code": 1000})
+
+    async def start(self) -> None:
+        """Connect to the store and get ready.
+
+        Raises:
+            ConfigurationError: A setting or the store does not fit.
+        """
+        self._store = self.parts.store or await connect(
+            self.settings.store_url, wait_replicas=self.settings.store_wait_replicas
+        )
+        self._connection = Connection(self._store.client, wait_replicas=self._store.wait_replicas)
+        await self._connection.load((*record_scripts.SCRIPTS, *token_scripts.SCRIPTS))
+        await require_compatible(self._connection)
+        self.state = build_state(self.settings, self.catalog, self._connection, self.parts)
+        self._edge = Edge(self._routes(), self.state, structlog.get_logger("app.request"))
+
+    async def stop(self) -> None:
+        """Finish what is under way and let go of the store."""
+        self.draining = True
+        if self._connection:
+            await self._connection.close()
+        if self._store and self._store is not self.parts.store:
+            await self._store.close()
+
+    def is_ready(self) -> bool:
+        """Whether new requests should come here."""
+        return self.state is not None and not self.draining
+
+    @property
+    def connection(self) -> Connection:
+        """The store connection of a started service."""
+        if self._connection is None:
+            message = "the service has not started"
+            raise RuntimeError(message)
+        return self._connection
+
+    def _routes(self) -> list[Route]:
+        return [
+            *server_metadata.routes(self.catalog, self.settings),
+            *as_metadata.routes(self.catalog, self.settings),
+            *coverage.routes(self.catalog, self.settings),
+            *registration.routes,
+            *onboarding.routes,
+            *health.routes(self.is_ready),
+        ]
+
+    async def _live(self, receive: Receive, send: Send) -> None:
+        await receive()
+        await self.start()
+        await send({"type": "lifespan.startup.complete"})
+        await receive()
+        await self.stop()
+        await send({"type": "lifespan.shutdown.complete"})
+
+
+def build_state(settings: Settings, catalog: Catalog, connection: Connection, parts: Parts) -> State:
+    """Everything that endpoints use, on a connection whose scripts are loaded."""
+    records = RedisRecords(connection, Documents(settings.public_url), Sealer(load_secret_keys(settings)))
+    tokens = RedisTokens(records)
+    context = Context(
+        settings=settings,
+        catalog=catalog,
+        records=records,
+        files=FileStore.open(settings.files_url),
+        randomness=parts.randomness or Randomness(),
+        links=Links(settings.public_url),
+    )
+    limiters = Limiters(
+        anonymous=RateLimiter(settings.rate_limit_anonymous, parts.clock),
+        client=RateLimiter(settings.rate_limit_client, parts.clock),
+        failed_auth=RateLimiter(settings.rate_limit_failed_auth, parts.clock),
+        registration=RateLimiter(settings.rate_limit_registration, parts.clock),
+    )
+    return State(
+        settings=settings,
+        context=context,
+        tokens=tokens,
+        opened_files=tokens,
+        limiters=limiters,
+        now=parts.now,
+    )
+
+
+def create_app(settings: Settings, catalog: Catalog) -> Service:
+    """The application for a server to run."""
+    return Service(settings, catalog)

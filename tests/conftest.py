@@ -1,0 +1,223 @@
+"""The service in the test's own process: its clock, its store, its Clients."""
+
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import AsyncExitStack
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import httpx
+import msgspec
+import pytest
+
+from app.catalog import Catalog, load_catalog
+from app.domain.context import Context
+from app.domain.records import Access
+from app.main import Parts, Service
+from app.settings import Settings
+from app.store.connect import StoreConnection, memory_client
+from app.store.connection import Connection
+
+pytest_plugins = ["tests.clause_report"]
+
+PUBLIC_URL = "https://utility.example"
+ADMIN_SCOPE = "cds_client_admin"
+
+
+@dataclass
+class Clock:
+    """The time that the service believes in."""
+
+    now: datetime = datetime(2026, 6, 1, 12, 0, 0, tzinfo=UTC)
+
+    def advance(self, **parts: float) -> datetime:
+        """Let time pass: `advance(seconds=5)`, `advance(days=1)`."""
+        self.now += timedelta(**parts)
+        return self.now
+
+    def __call__(self) -> datetime:
+        return self.now
+
+    def monotonic(self) -> float:
+        """Seconds for rate limits."""
+        return self.now.timestamp()
+
+
+@dataclass
+class Registered:
+    """A Client with its admin credentials; its calls carry an admin access token."""
+
+    server: "Server"
+    response: httpx.Response
+    client_id: str
+    client_secret: str
+    token: str = ""
+    headers: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def registration_id(self) -> str:
+        """The id of everything this registration created."""
+        return self.client_id
+
+    @property
+    def access(self) -> Access:
+        """The server's own access to this registration, as operators have it."""
+        return Access(self.registration_id, self.server.clock.now)
+
+    async def call(self, method: str, path: str, **kwargs: Any) -> httpx.Response:
+        """A call with the admin access token; the token is fetched at the first one."""
+        if not self.token:
+            self.token = await self.server.access_token(self.client_id, self.client_secret)
+        headers = {"Authorization": f"Bearer {self.token}"} | kwargs.pop("headers", {})
+        return await self.server.http.request(method, path, headers=headers, **kwargs)
+
+    async def get(self, path: str, **kwargs: Any) -> httpx.Response:
+        """GET with the admin access token."""
+        return await self.call("GET", path, **kwargs)
+
+    async def post(self, path: str, json: Any = None, **kwargs: Any) -> httpx.Response:
+        """POST with the admin access token."""
+        return await self.call("POST", path, json=json, **kwargs)
+
+    async def put(self, path: str, json: Any = None, **kwargs: Any) -> httpx.Response:
+        """PUT with the admin access token."""
+        return await self.call("PUT", path, json=json, **kwargs)
+
+    async def patch(self, path: str, json: Any = None, **kwargs: Any) -> httpx.Response:
+        """PATCH with the admin access token."""
+        return await self.call("PATCH", path, json=json, **kwargs)
+
+    async def clients(self) -> dict[str, dict[str, Any]]:
+        """The Client Objects by their scope; of two with one scope the sandbox one."""
+        listing = (await self.get("/cds-api/v1/clients")).json()["clients"]
+        return {one["scope"]: one for one in sorted(listing, key=lambda one: one["cds_status"] == "sandbox")}
+
+    async def credential_of(self, client_id: str) -> dict[str, Any]:
+        """The newest Credential of a Client Object."""
+        listing = await self.get("/cds-api/v1/credentials", params={"client_ids": client_id})
+        credential: dict[str, Any] = listing.json()["credentials"][0]
+        return credential
+
+    async def messages(self, kind: str | None = None) -> list[dict[str, Any]]:
+        """All Messages of the first pages, each once, those of one type if asked."""
+        listing = (await self.get("/cds-api/v1/messages")).json()
+        every = {one["message_id"]: one for name in ("outstanding", "unread", "read") for one in listing[name]}
+        return [one for one in every.values() if kind in {None, one["type"]}]
+
+
+@dataclass
+class Server:
+    """A started service."""
+
+    service: Service
+    http: httpx.AsyncClient
+    clock: Clock
+
+    @property
+    def settings(self) -> Settings:
+        """Its settings."""
+        return self.service.settings
+
+    @property
+    def context(self) -> Context:
+        """What its domain functions take first."""
+        assert self.service.state
+        return self.service.state["context"]
+
+    @property
+    def tokens(self) -> Any:
+        """Its token store."""
+        assert self.service.state
+        return self.service.state["tokens"]
+
+    @property
+    def connection(self) -> Connection:
+        """Its store connection, which counts round trips."""
+        return self.service.connection
+
+    async def register(self, scope: str = ADMIN_SCOPE, **metadata: Any) -> Registered:
+        """Register a Client; required fields of the demo utility are filled in unless given."""
+        body = {"scope": scope} | (REQUIRED_FIELDS if scope != ADMIN_SCOPE else {}) | metadata
+        response = await self.http.post("/oauth/register", json=body)
+        assert response.status_code == 201, response.text
+        return Registered(self, response, response.json()["client_id"], response.json()["client_secret"])
+
+    async def token_response(self, client_id: str, client_secret: str, **form: str) -> httpx.Response:
+        """Ask the token endpoint."""
+        form = {"grant_type": "client_credentials"} | form
+        return await self.http.post("/oauth/token", data=form, auth=(client_id, client_secret))
+
+    async def access_token(self, client_id: str, client_secret: str, **form: str) -> str:
+        """An access token."""
+        response = await self.token_response(client_id, client_secret, **form)
+        assert response.status_code == 200, response.text
+        token: str = response.json()["access_token"]
+        return token
+
+
+REQUIRED_FIELDS: dict[str, Any] = {
+    "cds_company_name": "Meadow Software",
+    "cds_privacy_policy": "https://meadow.example/privacy",
+    "cds_security_contact": "security@meadow.example",
+}
+
+MakeServer = Callable[..., Awaitable[Server]]
+
+
+@pytest.fixture(scope="session")
+def demo_catalog() -> Catalog:
+    """The bundled demo utility."""
+    return load_catalog(None)
+
+
+@pytest.fixture
+def clock() -> Clock:
+    """A clock that stands still until it is moved."""
+    return Clock()
+
+
+@pytest.fixture
+async def make_server(demo_catalog: Catalog, clock: Clock) -> AsyncIterator[MakeServer]:
+    """Start a service: `await make_server(catalog=…, CDS_MAX_BODY="1000", store=…)`."""
+    async with AsyncExitStack() as stack:
+
+        async def make(
+            catalog: Catalog | None = None, store: StoreConnection | None = None, **environment: str
+        ) -> Server:
+            settings = Settings.from_environment(
+                {
+                    "CDS_PUBLIC_URL": PUBLIC_URL,
+                    "CDS_STORE_URL": "memory:",
+                    "CDS_FILES_URL": "memory:",
+                    "CDS_RATE_LIMIT_REGISTRATION": "off",
+                    "CDS_RATE_LIMIT_FAILED_AUTH": "off",
+                    "CDS_RATE_LIMIT_CLIENT": "off",
+                    **environment,
+                }
+            )
+            own = store or StoreConnection(memory_client(), is_cluster=False, wait_replicas=0)
+            service = Service(settings, catalog or demo_catalog, Parts(now=clock, clock=clock.monotonic, store=own))
+            await service.start()
+            stack.push_async_callback(service.stop)
+            transport = httpx.ASGITransport(app=service, raise_app_exceptions=False)
+            http = await stack.enter_async_context(
+                httpx.AsyncClient(transport=transport, base_url=settings.public_url)
+            )
+            return Server(service, http, clock)
+
+        yield make
+
+
+@pytest.fixture
+async def server(make_server: MakeServer) -> Server:
+    """A service with the demo utility on an empty store."""
+    return await make_server()
+
+
+def changed(catalog: Catalog, **sections: Any) -> Catalog:
+    """A catalog with some sections replaced, e.g. `changed(catalog, registration={"production": "automatic"})`."""
+    new = {
+        name: msgspec.structs.replace(getattr(catalog, name), **value) if isinstance(value, dict) else value
+        for name, value in sections.items()
+    }
+    return msgspec.structs.replace(catalog, **new)
