@@ -1,0 +1,138 @@
+"""The command `cds-server`. What a command needs is imported when it runs, so that `--help` is quick."""
+
+import os
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+if TYPE_CHECKING:
+    from app.catalog import Catalog
+    from app.settings import Settings
+
+DEFAULT_PORT = 8000
+DRAIN_SECONDS = 2.0
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@click.version_option(package_name="cds-registration-server", prog_name="cds-server")
+def main() -> None:
+    """Server metadata and client registration as LF Energy's CDS-WG1-01 and CDS-WG1-02 describe them.
+
+    Settings come from the environment and from .env; .env.example lists them.
+    """
+
+
+@main.command()
+@click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on; 0.0.0.0 for all.")
+@click.option(
+    "--port", default=DEFAULT_PORT, show_default=True, type=click.IntRange(1, 65535), help="Port to listen on."
+)
+@click.option("--workers", type=click.IntRange(1, 64), help="Processes; CDS_WORKERS by default.")
+@click.option(
+    "--drain",
+    default=DRAIN_SECONDS,
+    show_default=True,
+    type=click.FloatRange(0, 600),
+    help="Seconds to go on serving after SIGTERM, with a readiness of 503.",
+)
+def serve(host: str, port: int, workers: int | None, drain: float) -> None:
+    """Run the service until SIGTERM or Ctrl-C; then finish what is under way and exit with 0."""
+    from app import serve as service
+    from app.catalog import load_catalog
+    from app.errors import ConfigurationError
+    from app.logs import configure
+    from app.settings import Settings
+
+    succeeded = False
+    try:
+        settings = Settings.from_environment(environment(port, workers))
+        configure(settings.log_format, settings.log_level)
+        catalog = load_catalog(settings.catalog)
+        succeeded = service.serve(
+            settings,
+            catalog,
+            host=host,
+            port=port,
+            drain_seconds=drain,
+            announce=lambda: announce(settings, catalog),
+        )
+    except ConfigurationError as error:
+        service.complain(error)
+    sys.exit(0 if succeeded else 1)
+
+
+def environment(port: int, workers: int | None) -> Mapping[str, str]:
+    """The process environment over `.env`, and what the command line says over both.
+
+    Without `CDS_PUBLIC_URL` the published URLs follow the port.
+    """
+    from app.settings import read_environment
+
+    found = read_environment(Path.cwd())
+    if workers is not None:
+        found["CDS_WORKERS"] = str(workers)
+    if not found.get("CDS_PUBLIC_URL"):
+        found["CDS_PUBLIC_URL"] = f"http://127.0.0.1:{port}"
+    return found
+
+
+def announce(settings: "Settings", catalog: "Catalog") -> None:
+    """Say on a terminal, or where logs are for people, which URLs to open and how to register."""
+    import structlog
+
+    url = settings.public_url
+    if not (settings.log_format == "console" or (settings.log_format == "auto" and sys.stdout.isatty())):
+        structlog.get_logger("app.cli").info("serving", public_url=url, workers=settings.workers)
+        return
+    click.echo(f"""
+{catalog.server.name} is at your service. Everything can be found from the first of these:
+
+  {url}/.well-known/cds-server-metadata.json
+  {url}/.well-known/oauth-authorization-server
+  {url}/cds-api/v1/coverage
+
+Register a client:
+
+  curl {url}/oauth/register -H 'Content-Type: application/json' \\
+    -d '{{"client_name": "My first client", "scope": "{" ".join(first_scopes(catalog))}"}}'
+
+Or watch one live its whole life:  {command()} demo {url}
+""")
+
+
+def first_scopes(catalog: "Catalog") -> list[str]:
+    """What a first registration can ask for without registration fields: the admin scope and one of the utility's."""
+    admin = [scope.id for scope in catalog.scopes.values() if scope.type == "cds_client_admin"]
+    simple = [
+        scope.id
+        for scope in catalog.scopes.values()
+        if not scope.type.startswith("cds_")
+        and not any(
+            catalog.registration_fields[name].type == "registration_field" for name in scope.registration_requirements
+        )
+    ]
+    return admin[:1] + simple[:1]
+
+
+def command() -> str:
+    """How this command was called, so that it can be pasted."""
+    called = Path(sys.argv[0])
+    return "cds-server" if str(called.parent) in os.environ.get("PATH", "").split(os.pathsep) else str(called)
+
+
+@main.command()
+@click.argument("catalog", required=False, type=click.Path(path_type=Path))
+def check(catalog: Path | None) -> None:
+    """Check the settings and CATALOG (by default the one of CDS_CATALOG); exit with 1 when anything is wrong."""
+    from app.check import problems_of
+
+    problems = problems_of(Path.cwd(), catalog)
+    for problem in problems:
+        click.echo(problem, err=True)
+    if problems:
+        click.echo(f"{len(problems)} problem{'s' * (len(problems) > 1)}.", err=True)
+        sys.exit(1)
+    click.echo("Settings and catalog are fine.")

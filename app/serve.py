@@ -1,0 +1,222 @@
+"""`cds-server serve`: the application under uvicorn, in one process or several, from the first request to the last.
+
+SIGTERM first turns the readiness to 503 and keeps serving for a moment, so that a load balancer can look away; then the
+listener closes, requests that are under way are finished, and the exit status is 0. Ctrl-C leaves the moment out.
+"""
+
+import functools
+import multiprocessing.connection
+import os
+import signal
+import socket
+import sys
+import threading
+import time
+from collections.abc import Callable
+from contextlib import ExitStack
+from pathlib import Path
+from types import FrameType
+from typing import Any, Final
+
+from uvicorn import Config, Server
+from uvicorn.config import STARTUP_FAILURE
+from uvicorn.supervisors import Multiprocess
+
+from app.catalog import Catalog, load_catalog
+from app.errors import ConfigurationError
+from app.life import Life
+from app.logs import configure
+from app.main import create_app
+from app.settings import Settings
+from app.store.embedded import EmbeddedStore
+
+BACKLOG: Final = 2048
+KEEP_ALIVE_SECONDS: Final = 75
+GRACEFUL_SECONDS: Final = 20
+WORKER_START_SECONDS: Final = 30.0
+
+
+def serve(
+    settings: Settings,
+    catalog: Catalog,
+    *,
+    host: str,
+    port: int,
+    drain_seconds: float,
+    announce: Callable[[], None],
+) -> bool:
+    """Serve until a signal ends it; whether it ended as it should.
+
+    Args:
+        settings: As read; `workers` decides between one process and several.
+        catalog: The one that `settings` names.
+        host: The address to listen on.
+        port: The port to listen on.
+        drain_seconds: How long to go on after SIGTERM.
+        announce: Called when requests are welcome.
+
+    Raises:
+        ConfigurationError: The address cannot be listened on, or the embedded store does not start.
+    """
+    with ExitStack() as stack:
+        listener = stack.enter_context(bind(host, port))
+        if settings.workers == 1:
+            life = Life()
+            one = config(explained(create_app(settings, catalog, life=life)))
+            return OneProcess(one, life, drain_seconds, announce).succeeds(listener)
+        if settings.store_url.startswith("embedded:"):
+            path = settings.store_url.partition(":")[2].removeprefix("//")
+            stack.callback(EmbeddedStore.open(Path(path)).stop)
+        several = config(functools.partial(worker_application, settings), factory=True, workers=settings.workers)
+        return SeveralProcesses(several, listener, drain_seconds, announce).succeeds()
+
+
+def bind(host: str, port: int) -> socket.socket:
+    """A socket on that address, which does not listen yet."""
+    try:
+        family, kind, protocol, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
+        listener = socket.socket(family, kind, protocol)
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listener.bind(address)
+    except OSError as error:
+        raise ConfigurationError(
+            [f"{host} port {port} cannot be listened on: {error.strerror}. Choose another with --host and --port."]
+        ) from error
+    listener.set_inheritable(True)
+    return listener
+
+
+def config(application: Any, *, factory: bool = False, workers: int = 1) -> Config:  # noqa: ANN401 -- uvicorn's own type
+    """How uvicorn runs us: no log lines, headers or proxies of its own, which are the application's business."""
+    return Config(
+        application,
+        factory=factory,
+        workers=workers,
+        loop="uvloop",
+        http="httptools",
+        ws="none",
+        interface="asgi3",
+        lifespan="on",
+        log_config=None,
+        access_log=False,
+        proxy_headers=False,
+        server_header=False,
+        backlog=BACKLOG,
+        timeout_keep_alive=KEEP_ALIVE_SECONDS,
+        timeout_graceful_shutdown=GRACEFUL_SECONDS,
+    )
+
+
+def explained(application: Any) -> Any:  # noqa: ANN401 -- an ASGI application
+    """The application, whose start-up problems are written as sentences instead of a traceback."""
+
+    async def lifespan(scope: Any, receive: Any, send: Any) -> None:  # noqa: ANN401
+        try:
+            await application(scope, receive, send)
+        except ConfigurationError as error:
+            complain(error)
+            await send({"type": "lifespan.startup.failed", "message": ""})
+
+    def entrance(scope: Any, receive: Any, send: Any) -> Any:  # noqa: ANN401
+        return application(scope, receive, send) if scope["type"] != "lifespan" else lifespan(scope, receive, send)
+
+    return entrance
+
+
+def complain(error: ConfigurationError) -> None:
+    """Write every problem on standard error, one per line."""
+    for problem in error.problems:
+        sys.stderr.write(f"cds-server: {problem}\n")
+
+
+def worker_application(settings: Settings) -> Any:  # noqa: ANN401 -- an ASGI application
+    """The application of one of several processes. SIGUSR1 from the parent means: about to end."""
+    configure(settings.log_format, settings.log_level)
+    threading.Thread(target=end_with_parent, name="end-with-parent", daemon=True).start()
+    life = Life()
+
+    def drain(_signal: int, _frame: FrameType | None) -> None:
+        life.draining = True
+
+    signal.signal(signal.SIGUSR1, drain)
+    return explained(create_app(settings, load_catalog(settings.catalog), life=life))
+
+
+def end_with_parent() -> None:
+    """Wait until the parent is gone, also when it was killed, and end then: an orphan would keep the port."""
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        multiprocessing.connection.wait([parent.sentinel])
+        os.kill(os.getpid(), signal.SIGTERM)
+
+
+class OneProcess(Server):
+    """uvicorn's server, with a moment between SIGTERM and the closing of the listener."""
+
+    def __init__(self, config: Config, life: Life, drain_seconds: float, announce: Callable[[], None]) -> None:
+        super().__init__(config)
+        self._life = life
+        self._drain_seconds = drain_seconds
+        self._announce = announce
+        self._close_at: float | None = None
+
+    def succeeds(self, listener: socket.socket) -> bool:
+        """Serve until a signal comes; whether it got as far as serving."""
+        try:
+            self.run([listener])
+        except SystemExit:
+            return False
+        return self.started
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        """Start as uvicorn does, and say so."""
+        await super().startup(sockets)
+        if self.started:
+            self._announce()
+
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:  # noqa: ARG002 -- uvicorn's signature
+        """A first SIGTERM begins to drain; whatever comes next closes, and Ctrl-C during that does not wait."""
+        if sig == signal.SIGTERM and not self._life.draining and not self.should_exit and self._drain_seconds:
+            self._close_at = time.monotonic() + self._drain_seconds
+        else:
+            self.force_exit = self.force_exit or (self.should_exit and sig == signal.SIGINT)
+            self.should_exit = True
+        self._life.draining = True
+
+    async def on_tick(self, counter: int) -> bool:
+        """Close when the moment is over; uvicorn asks ten times a second."""
+        if self._close_at is not None and time.monotonic() >= self._close_at:
+            self.should_exit = True
+        return await super().on_tick(counter)
+
+
+class SeveralProcesses(Multiprocess):
+    """uvicorn's supervisor, which tells its workers that the end is near before it comes."""
+
+    def __init__(
+        self, config: Config, listener: socket.socket, drain_seconds: float, announce: Callable[[], None]
+    ) -> None:
+        super().__init__(config, [listener])
+        self._drain_seconds = drain_seconds
+        self._announce = announce
+
+    def succeeds(self) -> bool:
+        """Serve until a signal comes; whether the workers could start."""
+        self.run()
+        return all(process.exitcode != STARTUP_FAILURE for process in self.processes)
+
+    def init_processes(self) -> None:
+        """Start the workers and say so when all of them serve."""
+        super().init_processes()
+        if all(process.wait_until_ready(WORKER_START_SECONDS) for process in self.processes):
+            self._announce()
+
+    def handle_term(self) -> None:
+        """Let the workers drain first; another signal cuts that short."""
+        for process in self.processes:
+            if process.pid is not None and process.process.is_alive():
+                os.kill(process.pid, signal.SIGUSR1)
+        deadline = time.monotonic() + self._drain_seconds
+        while time.monotonic() < deadline and not self.signal_queue:
+            time.sleep(0.05)
+        super().handle_term()
