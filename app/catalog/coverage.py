@@ -7,7 +7,7 @@ from app.catalog import codes
 from app.catalog.files import MAP_CONTENT_TYPES, read_file_name, read_geojson
 from app.catalog.model import CoverageEntry
 from app.catalog.problems import nearest
-from app.catalog.reader import Section
+from app.catalog.reader import NEVER, Section
 from app.catalog.values import is_id
 
 KEYS = (
@@ -49,7 +49,7 @@ def read_entry(section: Section, directory: Path, covered: frozenset[str]) -> Co
     if entry_id:
         section.require_id("id", entry_id)
     created, updated = section.moment("created"), section.moment("updated")
-    if updated < created:
+    if updated is not NEVER and updated < created:
         section.problem("updated", "this is before created", "write the moment of the last change of this entry")
     capabilities = section.texts("capabilities", refuse_capability)
     if entry_id in covered and "oauth" not in capabilities:

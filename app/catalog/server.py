@@ -5,7 +5,7 @@ import zoneinfo
 from app.catalog import values
 from app.catalog.model import Server
 from app.catalog.problems import nearest
-from app.catalog.reader import Section
+from app.catalog.reader import NEVER, Section
 
 KEYS = (
     "name",
@@ -26,7 +26,7 @@ KEYS = (
 def read_server(section: Section) -> Server:
     """Who runs this server."""
     created, updated = section.moment("created"), section.moment("updated")
-    if updated < created:
+    if updated is not NEVER and updated < created:
         section.problem("updated", "this is before created", "write the moment of the last change of the metadata")
     return Server(
         name=section.text("name"),

@@ -33,15 +33,17 @@ class CatalogLoader(_Loader):
         self.repeated: list[tuple[str, int]] = []
         """Key and line (from 1) of every repetition."""
 
-    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Hashable, Any]:  # noqa: FBT001, FBT002 -- PyYAML's signature
-        """A dictionary with text keys."""
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Hashable, Any]:  # noqa: FBT001, FBT002, ARG002 -- PyYAML's signature
+        """A dictionary whose keys are the text that stands there."""
         seen: set[str] = set()
-        for key_node, _ in node.value:
-            key = str(key_node.value)
-            if key in seen and key != "<<":
-                self.repeated.append((key, key_node.start_mark.line + 1))
-            seen.add(key)
-        return {str(key): value for key, value in super().construct_mapping(node, deep=deep).items()}
+        for key, _ in node.value:
+            if not isinstance(key, yaml.ScalarNode):
+                raise yaml.constructor.ConstructorError(None, None, "the keys of a mapping are text", key.start_mark)
+            if key.value in seen and key.value != "<<":
+                self.repeated.append((key.value, key.start_mark.line + 1))
+            seen.add(key.value)
+        self.flatten_mapping(node)
+        return {key.value: self.construct_object(value, deep=True) for key, value in node.value}
 
 
 def _construct_decimal(loader: CatalogLoader, node: yaml.ScalarNode) -> Decimal:
