@@ -1,5 +1,6 @@
 """Public encryption keys that callers hand us (RFC 7517; CDS-WG1-02 2, JWK Public Encryption Key)."""
 
+from base64 import urlsafe_b64decode
 from typing import Any, Final
 
 from cryptography.exceptions import UnsupportedAlgorithm
@@ -65,7 +66,8 @@ def _require_key(members: dict[str, str]) -> None:
     try:
         match kind:
             case "RSA":
-                _require_rsa_size(RSAKey.import_key(numbers))
+                _require_rsa_size(members.get("n", ""))
+                _ = RSAKey.import_key(numbers).public_key
             case "EC" if members.get("crv") in _CURVES["EC"]:
                 _ = ECKey.import_key(numbers).public_key
             case "OKP" if members.get("crv") in _CURVES["OKP"]:
@@ -76,6 +78,8 @@ def _require_key(members: dict[str, str]) -> None:
         raise ValueError("not a key") from error
 
 
-def _require_rsa_size(key: RSAKey) -> None:
-    if not MIN_RSA_BITS <= key.public_key.key_size <= MAX_RSA_BITS:
+def _require_rsa_size(modulus: str) -> None:
+    # Before the import, because joserfc warns about small keys, and a key of a Client is nothing to warn us about.
+    bits = int.from_bytes(urlsafe_b64decode(modulus + "=" * (-len(modulus) % 4))).bit_length()
+    if not MIN_RSA_BITS <= bits <= MAX_RSA_BITS:
         raise ValueError("an RSA key is too small or too large")
