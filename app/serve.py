@@ -24,9 +24,8 @@ from uvicorn.supervisors import Multiprocess
 
 from app.catalog import Catalog, load_catalog
 from app.errors import ConfigurationError
-from app.life import Life
 from app.logs import configure
-from app.main import create_app
+from app.main import Service, create_app
 from app.settings import Settings
 from app.store.embedded import EmbeddedStore
 
@@ -61,9 +60,8 @@ def serve(
     with ExitStack() as stack:
         listener = stack.enter_context(bind(host, port))
         if settings.workers == 1:
-            life = Life()
-            one = config(explained(create_app(settings, catalog, life=life)))
-            return OneProcess(one, life, drain_seconds, announce).succeeds(listener)
+            service = create_app(settings, catalog)
+            return OneProcess(config(explained(service)), service, drain_seconds, announce).succeeds(listener)
         if settings.store_url.startswith("embedded:"):
             path = settings.store_url.partition(":")[2].removeprefix("//")
             stack.callback(EmbeddedStore.open(Path(path)).stop)
@@ -133,13 +131,13 @@ def worker_application(settings: Settings) -> Any:  # noqa: ANN401 -- an ASGI ap
     """The application of one of several processes. SIGUSR1 from the parent means: about to end."""
     configure(settings.log_format, settings.log_level)
     threading.Thread(target=end_with_parent, name="end-with-parent", daemon=True).start()
-    life = Life()
+    service = create_app(settings, load_catalog(settings.catalog))
 
     def drain(_signal: int, _frame: FrameType | None) -> None:
-        life.draining = True
+        service.draining = True
 
     signal.signal(signal.SIGUSR1, drain)
-    return explained(create_app(settings, load_catalog(settings.catalog), life=life))
+    return explained(service)
 
 
 def end_with_parent() -> None:
@@ -153,9 +151,9 @@ def end_with_parent() -> None:
 class OneProcess(Server):
     """uvicorn's server, with a moment between SIGTERM and the closing of the listener."""
 
-    def __init__(self, config: Config, life: Life, drain_seconds: float, announce: Callable[[], None]) -> None:
+    def __init__(self, config: Config, service: Service, drain_seconds: float, announce: Callable[[], None]) -> None:
         super().__init__(config)
-        self._life = life
+        self._service = service
         self._drain_seconds = drain_seconds
         self._announce = announce
         self._close_at: float | None = None
@@ -176,12 +174,12 @@ class OneProcess(Server):
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:  # noqa: ARG002 -- uvicorn's signature
         """A first SIGTERM begins to drain; whatever comes next closes, and Ctrl-C during that does not wait."""
-        if sig == signal.SIGTERM and not self._life.draining and not self.should_exit and self._drain_seconds:
+        if sig == signal.SIGTERM and not self._service.draining and not self.should_exit and self._drain_seconds:
             self._close_at = time.monotonic() + self._drain_seconds
         else:
             self.force_exit = self.force_exit or (self.should_exit and sig == signal.SIGINT)
             self.should_exit = True
-        self._life.draining = True
+        self._service.draining = True
 
     async def on_tick(self, counter: int) -> bool:
         """Close when the moment is over; uvicorn asks ten times a second."""
