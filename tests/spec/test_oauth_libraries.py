@@ -1,0 +1,161 @@
+"""Generic OAuth libraries of two languages, as they come, get through discovery, registration and tokens.
+
+The catalog says `registration.rfc7591_compatible: true`, as the documentation advises for such libraries (ambiguities
+A2); the server is a process of its own.
+"""
+
+import fcntl
+import json
+import shutil
+import subprocess
+import warnings
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+from authlib.deprecate import AuthlibDeprecationWarning
+from authlib.oauth2.rfc7591 import ClientMetadataClaims
+from authlib.oauth2.rfc8414 import AuthorizationServerMetadata, get_well_known_url
+
+from tests.live_server import edited_demo, live_server
+
+with warnings.catch_warnings():
+    # Authlib would rather have httpx2 and says so on import; it works with httpx, which this project uses anyway.
+    warnings.simplefilter("ignore", AuthlibDeprecationWarning)
+    from authlib.integrations.base_client import OAuthError
+    from authlib.integrations.httpx_client import AsyncOAuth2Client
+
+NODE_PROJECT = Path(__file__).parent.parent / "oauth4webapi"
+SCOPE = "ple_grid_status"
+NODE_SECONDS = 60
+NPM_SECONDS = 180
+
+
+@pytest.fixture(scope="module")
+def issuer(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    directory = tmp_path_factory.mktemp("server")
+    catalog = edited_demo(directory, "rfc7591_compatible: false", "rfc7591_compatible: true")
+    with live_server(directory, catalog=catalog) as url:
+        yield url
+
+
+def metadata_of(issuer: str) -> AuthorizationServerMetadata:
+    """What Authlib finds at the place that it derives from the issuer."""
+    document = httpx.get(get_well_known_url(issuer, external=True)).raise_for_status().json()
+    return AuthorizationServerMetadata(document)
+
+
+def session(client_id: str = "", client_secret: str = "", **more: Any) -> AsyncOAuth2Client:
+    return AsyncOAuth2Client(client_id, client_secret, **more)
+
+
+class TestAuthlib:
+    @pytest.mark.clause("RFC8414-2-01", "RFC8414-3.3-01", "WG1-02-3-02", "WG1-02-3.1-01", "WG1-02-3.1-05")
+    def test_discovery(self, issuer):
+        metadata = metadata_of(issuer)
+
+        metadata.validate()
+        assert metadata["issuer"] == issuer
+
+    @pytest.mark.clause("WG1-02-4-01", "RFC7591-3.2.1-01", "RFC7662-2.2-01", "RFC7009-2.2-01", "WG1-02-3.2-05")
+    async def test_registration_token_introspection_and_revocation(self, issuer):
+        metadata = metadata_of(issuer)
+        registered = await self.register(metadata["registration_endpoint"])
+        async with session(registered["client_id"], registered["client_secret"], scope="cds_client_admin") as admin:
+            token = await admin.fetch_token(metadata["token_endpoint"], grant_type="client_credentials")
+            clients = (await admin.get(metadata["cds_clients_api"])).raise_for_status().json()["clients"]
+            active = await admin.introspect_token(metadata["introspection_endpoint"], token=token["access_token"])
+            revoked = await admin.revoke_token(metadata["revocation_endpoint"], token=token["access_token"])
+            inactive = await admin.introspect_token(metadata["introspection_endpoint"], token=token["access_token"])
+            used = await admin.get(metadata["cds_clients_api"])
+
+        assert token["token_type"] == "bearer"
+        assert {client["scope"] for client in clients} == {"cds_client_admin", SCOPE}
+        assert active.json().items() >= {"active": True, "client_id": registered["client_id"]}.items()
+        assert revoked.status_code == 200
+        assert inactive.json() == {"active": False}
+        assert used.status_code == 401
+
+    @pytest.mark.clause("RFC6749-5.2-01", "RFC6749-5.2-02")
+    async def test_refusals_are_errors_that_the_library_understands(self, issuer):
+        metadata = metadata_of(issuer)
+        registered = await self.register(metadata["registration_endpoint"])
+
+        async with session(registered["client_id"], "wrong") as stranger:
+            with pytest.raises(OAuthError, match="invalid_client"):
+                await stranger.fetch_token(metadata["token_endpoint"], grant_type="client_credentials")
+        async with session(registered["client_id"], registered["client_secret"], scope=SCOPE) as admin:
+            with pytest.raises(OAuthError, match="invalid_scope"):
+                await admin.fetch_token(metadata["token_endpoint"], grant_type="client_credentials")
+
+    async def register(self, registration_endpoint: str) -> dict[str, Any]:
+        """Authlib has no client side of RFC 7591, only the rules for what it exchanges; those check the answer."""
+        request = {
+            "client_name": "Household Energy Apps",
+            "client_uri": "https://apps.example/",
+            "contacts": ["ops@apps.example"],
+            "scope": f"cds_client_admin {SCOPE}",
+            "token_endpoint_auth_method": "client_secret_basic",
+            "grant_types": ["client_credentials"],
+        }
+        async with session() as anonymous:
+            answer = await anonymous.post(registration_endpoint, json=request, withhold_token=True)
+        assert answer.status_code == 201
+        registered: dict[str, Any] = answer.json()
+        ClientMetadataClaims(registered, {}).validate()
+        return registered
+
+
+@pytest.fixture(scope="module")
+def node() -> str:
+    """Where node is, once the library is installed as the lock file says."""
+    node, npm = shutil.which("node"), shutil.which("npm")
+    if not node or not npm:
+        pytest.skip("needs node and npm")
+    with (NODE_PROJECT / "package.json").open() as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)  # several test processes may come here at once
+        if not is_installed():
+            command = [npm, "ci", "--ignore-scripts", "--no-audit", "--no-fund"]
+            subprocess.run(command, cwd=NODE_PROJECT, check=True, timeout=NPM_SECONDS)
+    return node
+
+
+def is_installed() -> bool:
+    """Whether node_modules holds what the lock file names."""
+    installed = NODE_PROJECT / "node_modules" / ".package-lock.json"
+    if not installed.exists():
+        return False
+    wanted = json.loads((NODE_PROJECT / "package-lock.json").read_text())["packages"]
+    there = json.loads(installed.read_text())["packages"]
+    return all(there.get(name, {}).get("integrity") == package["integrity"] for name, package in wanted.items() if name)
+
+
+@pytest.mark.clause("RFC6749-2.3.1-01", "RFC6749-5.1-01", "RFC7591-3.2.1-01", "RFC7662-2.2-02", "RFC7009-2.2-01")
+@pytest.mark.clause("RFC8414-3.2-01", "RFC6750-3.1-01")
+def test_oauth4webapi_accepts_every_answer(issuer, node):
+    run = subprocess.run(
+        [node, "client.mjs", issuer, SCOPE],
+        cwd=NODE_PROJECT,
+        capture_output=True,
+        text=True,
+        timeout=NODE_SECONDS,
+        check=False,
+    )
+    assert run.returncode == 0, run.stderr
+    report = json.loads(run.stdout)
+
+    assert report["issuer"] == issuer
+    assert report["registered"]["scope"] == "cds_client_admin"
+    assert report["adminToken"]["token_type"] == "bearer"
+    assert report["otherToken"]["expires_in"] == 3600
+    assert report["introspected"].items() >= {"active": True, "client_id": report["clientId"], "scope": SCOPE}.items()
+    assert report["introspectedWithHint"]["active"] is True
+    assert report["introspectedNonsense"] == {"active": False}
+    assert report["introspectedRevoked"] == {"active": False}
+    assert report["wrongSecret"]["status"] == 401
+    assert report["wrongSecret"]["challenges"][0]["scheme"] == "basic"
+    assert report["wrongScope"] == {"refused": True, "status": 400, "error": "invalid_scope"}
+    assert report["usedRevoked"]["status"] == 401
+    assert report["usedRevoked"]["challenges"][0]["parameters"]["error"] == "invalid_token"
