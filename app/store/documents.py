@@ -15,6 +15,7 @@ from app.schemas.documents import document_of
 from app.schemas.encoding import decode, encode
 
 _BASE = b"\x01"
+_SEPARATOR = b"\x00"
 _CLIENT_FIELDS = frozenset(name for name in Client.__struct_fields__ if name != "extra")
 
 
@@ -46,3 +47,7 @@ class Documents:
     def expand(self, stored: bytes) -> bytes:
         """The marks replaced by our present URL."""
         return stored.replace(_BASE, self._base)
+
+    def expand_all(self, stored: list[bytes]) -> list[bytes]:
+        """`expand` for a page of documents; joining them first makes it three passes instead of a hundred small ones."""
+        return self.expand(_SEPARATOR.join(stored)).split(_SEPARATOR) if stored else []

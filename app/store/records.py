@@ -7,7 +7,7 @@ from typing import Any, Protocol
 import msgspec
 
 from app.crypto.tokens import local_id
-from app.domain.records import Access, AnyObject, Change, Cursor, Listing, Page, Put, Stored, TokenFacts, Wanted
+from app.domain.records import Access, AnyObject, Change, Cursor, Listing, Nothing, Page, Put, Stored, TokenFacts, Wanted
 from app.errors import Conflict, InsufficientScope, InvalidToken, NotFound
 from app.schemas.credentials import Credential
 from app.schemas.encoding import decode, encode
@@ -148,7 +148,7 @@ class RedisRecords:
         if kind is Credential:
             documents = [self._outgoing(kind, fields[at : at + width]) for at in range(0, len(fields), width)]
         else:
-            documents = fields
+            documents = self.documents.expand_all(fields)
         return Page(
             documents,
             next=Cursor(int(positions[-1]), newer=False) if older and positions else None,
@@ -187,14 +187,15 @@ class RedisRecords:
 
     def _put(self, put: Put, values: list[bytes | str]) -> dict[str, Any]:
         item, collection = put.object, indexes.COLLECTIONS[type(put.object)]
+        known = collection.internal() if isinstance(put.internal, Nothing) else put.internal
         fields = [["", self._value(values, self.documents.pack(item))]]
-        internal = encode(put.internal)
+        internal = encode(known)
         if internal != b"{}" or put.old:
             fields.append(["!", self._value(values, internal if internal != b"{}" else b"")])
         if isinstance(item, Credential) and item.client_secret:
             sealed = self.sealer.seal(item.client_secret, credential_id=item.credential_id)
             fields.append(["$", self._value(values, sealed)])
-        now_in = indexes.indexes_of(item, put.internal)
+        now_in = indexes.indexes_of(item, known)
         was_in = indexes.indexes_of(put.old.object, put.old.internal) if put.old else set()
         plan: dict[str, Any] = {
             "id": indexes.identity(item),
