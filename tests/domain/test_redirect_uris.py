@@ -11,7 +11,6 @@ from tests.domain.samples import json_values
 LOOPBACK = ["http://127.0.0.1:8080/callback", "http://localhost/callback", "http://[::1]:9/callback"]
 
 
-@pytest.mark.clause("WG1-02-4.1-08")
 @pytest.mark.parametrize(
     "uri",
     ["https://example.com/callback", "https://example.com", "https://example.com/?a=b&c=%20", "https://127.0.0.1/cb"],
@@ -28,7 +27,6 @@ def test_http_is_for_loopback_hosts_of_sandbox_objects(uri):
         require_valid([uri], sandbox=False)
 
 
-@pytest.mark.clause("WG1-02-5.5-08")
 @pytest.mark.parametrize(
     "uri",
     [

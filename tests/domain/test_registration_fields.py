@@ -32,7 +32,7 @@ def refusal_of(value: object, field: RegistrationField) -> InvalidClientMetadata
     return refusal.value
 
 
-@pytest.mark.clause("WG1-02-3.5-04", "WG1-02-4.1-06")
+@pytest.mark.clause("WG1-02-3.5-04")
 @pytest.mark.parametrize(
     ("format_", "accepted", "refused"),
     [

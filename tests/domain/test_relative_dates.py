@@ -137,6 +137,7 @@ def test_a_huge_duration_leads_out_of_the_calendar(text, backwards):
         # 2 November 2025, 02:00: they go back to 01:00.
         (datetime(2025, 11, 3, 18, tzinfo=UTC), "P2D", True, datetime(2025, 11, 1, 17, tzinfo=UTC)),
         (datetime(2025, 1, 31, 12, tzinfo=UTC), "P1MT1H", False, datetime(2025, 2, 28, 13, tzinfo=UTC)),
+        (datetime(2025, 1, 31, 12, tzinfo=UTC), "P1DT1H", True, datetime(2025, 1, 30, 11, tzinfo=UTC)),
         (datetime(2025, 1, 31, 12, tzinfo=UTC), "PT0S", False, datetime(2025, 1, 31, 12, tzinfo=UTC)),
     ],
 )
