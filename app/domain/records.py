@@ -145,6 +145,8 @@ class Change:
     """client_ids whose standing Grants have to be looked at afresh before the next token."""
     due: dict[str, datetime | None] = field(default_factory=dict)
     """grant_id to the moment when time changes the Grant, or None when nothing is due any more."""
+    unchanged: list[Stored[Any]] = field(default_factory=list)
+    """Objects that are not written, but on whose state the change rests: `apply` raises Conflict when one has changed."""
     vacant: list[tuple[type[AnyObject], tuple[str, str]]] = field(default_factory=list)
     """Filters, as in a Listing, that no object may fit before the change: `apply` raises Conflict when one does."""
 

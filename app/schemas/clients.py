@@ -54,6 +54,12 @@ class ClientInternal(Struct, kw_only=True, frozen=True, omit_defaults=True):
     assigned_scope: str = ""
     """The scope it was created with: the most that a PUT may set, and the default that a PUT without `scope` restores."""
     disabled_by_operator: bool = False
+    disabled_at: int = 0
+    """Unix second at which it was last disabled, which is when all of its Credentials expired (7.1)."""
+    enabled_status: ClientStatus | None = None
+    """While an operator has disabled it and `cds_status_options` no longer say so: what it was and is to be again."""
+    unfinished: bool = False
+    """It was disabled or enabled, and some of its many Credentials and Grants still have to follow."""
     pending_changes: dict[str, str] = field(default_factory=dict)
     """Field under review (5.5) to the message_id of its `field_changes` Message."""
     production_client_id: str = ""

@@ -112,5 +112,7 @@ class MessageInternal(Struct, kw_only=True, frozen=True, omit_defaults=True):
 
     registration_field: str = ""
     """The catalog's registration field whose requirement this request opens (3.6)."""
+    files: dict[str, str] = field(default_factory=dict)
+    """On `field_changes`: the new files under review by field, as keys in the file store; "" where a file is to go."""
     updates: list[str] = field(default_factory=list)
     """message_ids of the `request_update` Messages that answered this one, oldest first."""

@@ -85,6 +85,8 @@ def _grant_indexes(grant: Grant, internal: GrantInternal) -> set[str]:
         names.add(f"grants:parent:{local(grant.parent)}")
     if internal.target_grant_id:
         names.add(f"grants:target:{local(internal.target_grant_id)}")
+    if internal.resume:
+        names.add(f"grants:resume:{local(grant.client_id)}")
     if internal.standing:
         names.add(f"grants:standing:{internal.standing}")
     return names

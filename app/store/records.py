@@ -159,7 +159,7 @@ class RedisRecords:
         if document is None or version is None:
             return None
         part = indexes.COLLECTIONS[kind].internal
-        known = msgspec.json.decode(internal, type=part) if internal else part()
+        known = msgspec.convert(decode(internal), part) if internal else part()
         return Stored(self.documents.unpack(kind, document), known, int(float(version)))
 
     def _plan(self, change: Change, values: list[bytes | str]) -> dict[str, Any]:
@@ -171,6 +171,7 @@ class RedisRecords:
             "auth": [],
             "cut": ["*" if one == change.registration_id else indexes.local(one) for one in change.cut_off],
             "forget": [indexes.local(one) for one in change.forget_standing],
+            "unchanged": [_unchanged(stored) for stored in change.unchanged],
             "vacant": [indexes.index_name(kind, filter_) for kind, filter_ in change.vacant],
             "due": [[indexes.local(one), int(at.timestamp()) if at else False] for one, at in change.due.items()],
             "events": [[event.type, event.object_id] for event in change.events],
@@ -282,6 +283,10 @@ def _auth_entry(put: Put) -> list[str]:
     credential: Credential = put.object  # type: ignore[assignment] -- the caller looked
     where = f"{indexes.local(credential.credential_id)}\n{indexes.local(credential.client_id)}"
     return [put.internal.digest, f"{where}\n{credential.client_secret_expires_at}"]  # type: ignore[attr-defined]
+
+
+def _unchanged(stored: Stored[Any]) -> list[str | int]:
+    return [indexes.COLLECTIONS[type(stored.object)].name, indexes.identity(stored.object), stored.version]
 
 
 def _listing_plan(registration_id: str, listing: Listing, suffixes: list[str]) -> dict[str, Any]:

@@ -4,7 +4,7 @@
 -- Plan: now (Unix seconds); registration_id; fresh (true when the registration must not exist yet);
 --       puts: {id, all (index), version (false for a new object), at (Unix second of modification), add, drop (indexes),
 --              created ({index, second} for a new object), fields ({suffix, number of its value}…)};
---       vacant (indexes that have to be empty),
+--       unchanged ({index, id, version}… of objects that are not written), vacant (indexes that have to be empty),
 --       auth ({digest, value}…), cut (local ids), forget (local client ids), due ({id, second or false}…), status, events.
 -- Returns 1 when written, 0 when an object is not as it was read or an index is not vacant.
 local prefix = KEYS[1]
@@ -24,6 +24,10 @@ for _, put in ipairs(plan.puts) do
   elseif version then
     return 0
   end
+end
+for _, same in ipairs(plan.unchanged) do
+  local version = redis.call('ZSCORE', index_key(same[1]), same[2])
+  if not version or tonumber(version) ~= same[3] then return 0 end
 end
 for _, name in ipairs(plan.vacant) do
   if redis.call('ZCARD', index_key(name)) > 0 then return 0 end
