@@ -143,6 +143,10 @@ class Conflict(Refusal):
     title = "Conflict"
 
 
+class AlreadyDecided(Conflict):
+    """The request has its final answer, so reading it again and repeating would change nothing."""
+
+
 class ContentTooLarge(Refusal):
     """The body or its attachments are over the limit."""
 

@@ -67,6 +67,8 @@ def indexes_of(item: AnyObject, internal: Any) -> set[str]:  # noqa: ANN401 -- t
             names.add("messages:read" if item.read else "messages:unread")
             if item.status in {MessageStatus.OPEN, MessageStatus.PENDING}:
                 names.add("messages:outstanding")
+            if isinstance(internal, MessageInternal) and internal.thread:
+                names.add(f"messages:thread:{local(internal.thread)}")
         case Credential():
             names.add(f"credentials:client:{local(item.client_id)}")
         case Grant():
