@@ -38,7 +38,8 @@ def main() -> None:
     type=click.FloatRange(0, 600),
     help="Seconds to go on serving after SIGTERM, with a readiness of 503.",
 )
-def serve(host: str, port: int, workers: int | None, drain: float) -> None:
+@click.option("--welcome", is_flag=True, help="Print URLs to open even where standard output is not a terminal.")
+def serve(host: str, port: int, workers: int | None, drain: float, *, welcome: bool) -> None:
     """Run the service until SIGTERM or Ctrl-C; then finish what is under way and exit with 0."""
     from app import serve as service
     from app.catalog import load_catalog
@@ -57,7 +58,7 @@ def serve(host: str, port: int, workers: int | None, drain: float) -> None:
             host=host,
             port=port,
             drain_seconds=drain,
-            announce=lambda: announce(settings, catalog),
+            announce=lambda: announce(settings, catalog, welcome=welcome or sys.stdout.isatty()),
         )
     except ConfigurationError as error:
         service.complain(error)
@@ -79,12 +80,12 @@ def environment(port: int, workers: int | None) -> Mapping[str, str]:
     return found
 
 
-def announce(settings: "Settings", catalog: "Catalog") -> None:
-    """Say on a terminal, or where logs are for people, which URLs to open and how to register."""
+def announce(settings: "Settings", catalog: "Catalog", *, welcome: bool) -> None:
+    """Say that requests are welcome: to people with URLs to open and a registration to paste, else in the log."""
     import structlog
 
     url = settings.public_url
-    if not (settings.log_format == "console" or (settings.log_format == "auto" and sys.stdout.isatty())):
+    if not welcome:
         structlog.get_logger("app.cli").info("serving", public_url=url, workers=settings.workers)
         return
     click.echo(f"""

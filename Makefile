@@ -1,0 +1,57 @@
+# Everything here works on a machine that has Python 3.11 or newer, make, and nothing else.
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+PIP := $(BIN)/python -m pip --quiet --disable-pip-version-check --no-input
+INSTALL := $(PIP) install --require-hashes -r requirements-build.lock
+OWN := $(PIP) install --no-deps --no-build-isolation --no-index --editable .
+
+.DEFAULT_GOAL := help
+.PHONY: help run test lint bench clauses
+
+help: ## show what there is
+	@sed -n 's/^\([a-z]*\):[^#]*## \(.*\)/  make \1|\2/p' $(MAKEFILE_LIST) | while IFS='|' read -r target does; do \
+	  printf '%-16s %s\n' "$$target" "$$does"; done
+
+run: $(VENV)/.installed ## serve the demo utility on http://127.0.0.1:8000
+	@$(BIN)/python -m compileall -q app
+	@exec $(BIN)/cds-server serve --welcome
+
+test: $(VENV)/.installed-for-tests tests/oauth4webapi/node_modules ## run every test
+	$(BIN)/python -m pytest -n 2
+
+lint: $(VENV)/.installed-for-tests ## check style, types and the direction of imports
+	$(BIN)/ruff format --check
+	$(BIN)/ruff check
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	$(BIN)/cds-server check
+
+clauses: $(VENV)/.installed-for-tests tests/oauth4webapi/node_modules ## which clauses of the specifications the tests prove
+	$(BIN)/python -m pytest -n 2 --quiet --clause-report
+
+bench: $(VENV)/.installed-for-tests ## measure speed beside two yardsticks
+	$(BIN)/python -m tests.bench
+
+$(BIN)/python:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+	  { echo 'Python 3.11 or newer is needed: make PYTHON=/path/to/python3'; exit 1; }
+	@$(PYTHON) -c 'import ensurepip' 2>/dev/null || \
+	  { echo 'Python lacks ensurepip; on Debian and Ubuntu: apt-get install python3-venv'; exit 1; }
+	$(PYTHON) -m venv $(VENV)
+
+$(VENV)/.installed: requirements-build.lock requirements.lock | $(BIN)/python
+	$(INSTALL) -r requirements.lock
+	$(OWN)
+	@touch $@
+
+$(VENV)/.installed-for-tests: requirements-build.lock requirements-test.lock | $(BIN)/python
+	$(INSTALL) -r requirements-test.lock
+	$(OWN)
+	@touch $@ $(VENV)/.installed
+
+tests/oauth4webapi/node_modules: tests/oauth4webapi/package-lock.json
+	@command -v npm >/dev/null || { echo 'npm is needed for tests; on Debian and Ubuntu: apt-get install npm'; exit 1; }
+	npm ci --silent --no-audit --no-fund --prefix tests/oauth4webapi
+	@touch $@
