@@ -56,7 +56,7 @@ def parse_json_object(body: bytes) -> dict[str, Any]:
     """The JSON object in `body`. Raises InvalidRequest as `read_json` does."""
     try:
         value = decode(body)
-    except (msgspec.DecodeError, RecursionError, ValueError) as error:
+    except (msgspec.DecodeError, RecursionError, ValueError, ArithmeticError) as error:
         raise InvalidRequest("The body is not valid JSON in UTF-8.", detail=str(error)) from error
     if not isinstance(value, dict):
         raise InvalidRequest("The body is not a JSON object.")
