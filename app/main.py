@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 import structlog
 from starlette.types import Receive, Scope, Send
 
-from app.api import coverage, health, onboarding, server_metadata
+from app.api import coverage, credentials, health, onboarding, server_metadata
 from app.catalog import Catalog
 from app.crypto.sealing import Sealer
 from app.crypto.secret_keys import load_secret_keys
@@ -116,6 +116,7 @@ class Service:
             *as_metadata.routes(self.catalog, self.settings),
             *coverage.routes(self.catalog, self.settings),
             *registration.routes,
+            *credentials.routes,
             *onboarding.routes,
             *health.routes(self.is_ready),
         ]
