@@ -63,12 +63,12 @@ def live_server(directory: Path, *, catalog: Path | None = None, **settings: str
         stop(server)
 
 
-def wait_until_ready(server: subprocess.Popen[bytes], url: str, log: Path) -> None:
-    """Wait for the first 200 of `/readyz`; fails with the log when there is none."""
+def wait_until_ready(server: subprocess.Popen[bytes], url: str, log: Path, *, path: str = "/readyz") -> None:
+    """Wait for the first 200 of `path`; fails with the log when there is none."""
     deadline = time.monotonic() + START_SECONDS
     while server.poll() is None and time.monotonic() < deadline:
         with contextlib.suppress(httpx.TransportError):
-            if httpx.get(f"{url}/readyz", trust_env=False).is_success:
+            if httpx.get(f"{url}{path}", trust_env=False).is_success:
                 return
         time.sleep(0.05)
     raise AssertionError(f"the server did not start:\n{log.read_text(errors='replace')}")
