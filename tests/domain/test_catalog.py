@@ -15,7 +15,6 @@ import tzdata
 from msgspec import UNSET
 
 from app.catalog import codes, load_catalog, values
-from app.catalog.check import problems as check_problems
 from app.catalog.loader import DEMO
 from app.catalog.source import read_yaml
 from app.errors import ConfigurationError
@@ -763,26 +762,6 @@ def test_whatever_stands_in_a_catalog_is_answered_with_problems_and_never_with_a
     demo = read_yaml(DEMO)
     for _ in range(60):
         problems(shaken(demo), tmp_path)
-
-
-# cds-server check
-
-
-def test_check_reports_settings_and_catalog_together(tmp_path):
-    path = catalogs.write(a_catalog(server={"timezone": "Nowhere"}), tmp_path)
-
-    found = check_problems({"CDS_PUBLIC_URL": "http://utility.example", "CDS_CATALOG": str(path)}, None)
-
-    assert len(found) == 2
-    assert found[0].startswith("CDS_PUBLIC_URL ")
-    assert found[1].startswith(f"{path}: server.timezone: ")
-
-
-def test_check_prefers_the_catalog_of_its_argument(tmp_path):
-    path = catalogs.write(a_catalog(), tmp_path)
-
-    assert check_problems({"CDS_CATALOG": "/nowhere.yaml"}, path) == []
-    assert check_problems({}, None) == []
 
 
 # Values
