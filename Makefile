@@ -8,6 +8,7 @@ INSTALL := $(PIP) install --require-hashes -r requirements-build.lock
 OWN := $(PIP) install --no-deps --no-build-isolation --no-index --editable .
 
 .DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
 .PHONY: help run test lint bench clauses
 
 help: ## show what there is

@@ -1,0 +1,311 @@
+import ipaddress
+import os
+import re
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from app.errors import ConfigurationError
+from app.setting_values import RateLimit, is_loopback, split_hosts
+from app.settings import NOT_YET, TABLE, Settings, read_env_file, read_environment
+
+ROOT = Path(__file__).parents[2]
+EXAMPLE = (ROOT / ".env.example").read_text()
+NAMES = [setting.name for setting in TABLE]
+
+
+def problems_of(**environ: str) -> list[str]:
+    with pytest.raises(ConfigurationError) as refusal:
+        Settings.from_environment(environ)
+    return refusal.value.problems
+
+
+@pytest.mark.parametrize("setting", TABLE, ids=NAMES)
+def test_env_example_explains_every_setting_and_shows_its_default(setting):
+    explained, written = re.search(rf"((?:^# .*\n)+)^#{setting.name}=(.*)$", EXAMPLE, re.MULTILINE).groups()
+
+    assert written == setting.default
+    assert f"{setting.sentence} [{setting.unit}]" in explained.replace("\n# ", " ")
+
+
+@pytest.mark.parametrize("setting", TABLE, ids=NAMES)
+def test_the_readme_lists_every_setting_with_its_default_and_its_sentence(setting):
+    default = f"`{setting.default}`" if setting.default else ""
+    row = f"| `{setting.name}` | {default} | {setting.unit} | {setting.sentence} |"
+
+    assert row in (ROOT / "README.md").read_text().splitlines()
+
+
+def test_env_example_names_nothing_that_is_not_a_setting(tmp_path):
+    active = tmp_path / ".env"
+    active.write_text(re.sub(r"^#(CDS_)", r"\1", EXAMPLE, flags=re.MULTILINE))
+
+    assert list(read_env_file(active)) == NAMES
+    assert Settings.from_environment(read_env_file(active)) == Settings.from_environment({})
+
+
+def test_every_attribute_has_a_setting():
+    assert [setting.attribute for setting in TABLE] == list(Settings.__dataclass_fields__)
+
+
+def test_without_settings_the_demo_is_served_on_this_machine():
+    settings = Settings.from_environment({"PATH": "/bin", "CDS_LOG_LEVEL": " "})
+
+    assert settings.public_url == "http://127.0.0.1:8000"
+    assert settings.catalog is None
+    assert settings.store_url == "embedded:.data/store"
+    assert settings.max_body_bytes == 1024 * 1024
+    assert settings.trusted_proxies == ()
+
+
+def test_all_problems_are_told_at_once_and_each_names_its_setting():
+    problems = problems_of(
+        CDS_PUBLIC_URL="http://utility.example",
+        CDS_STORE_URL="mysql://x",
+        CDS_MAX_BODY="much",
+        CDS_RATE_LIMIT_CLIENT="5",
+        CDS_WORKERS="0",
+        CDS_STORE_UR="memory:",
+    )
+
+    assert [problem.split()[0] for problem in problems] == [
+        "CDS_STORE_UR",
+        "CDS_PUBLIC_URL",
+        "CDS_STORE_URL",
+        "CDS_RATE_LIMIT_CLIENT",
+        "CDS_MAX_BODY",
+        "CDS_WORKERS",
+    ]
+
+
+def test_an_unknown_name_is_refused_with_the_nearest_one():
+    assert problems_of(CDS_PUBLICURL="https://x.example") == [
+        "CDS_PUBLICURL is not a setting; did you mean CDS_PUBLIC_URL?"
+    ]
+
+
+def test_a_name_that_resembles_nothing_is_refused_too():
+    assert problems_of(CDS_ZZZ="1") == ["CDS_ZZZ is not a setting; .env.example lists all of them."]
+
+
+@pytest.mark.parametrize("name", sorted(NOT_YET))
+def test_a_setting_of_a_later_version_is_refused_and_not_ignored(name):
+    assert problems_of(**{name: "x"}) == [f"{name} is not available in this version; remove it."]
+
+
+@pytest.mark.parametrize("name", ["CDS_SERVICE_HOST", "CDS_SERVICE_PORT_HTTP", "CDS_PORT", "CDS_PORT_80_TCP_ADDR"])
+def test_what_kubernetes_adds_for_a_service_is_refused_with_the_way_to_stop_it(name):
+    assert "enableServiceLinks: false" in problems_of(**{name: "tcp://10.0.0.1:80"})[0]
+
+
+@pytest.mark.parametrize(
+    ("written", "read"),
+    [
+        ("https://Utility.Example/", "https://utility.example"),
+        ("https://utility.example/energy/CDS/", "https://utility.example/energy/CDS"),
+        ("http://localhost:8000", "http://localhost:8000"),
+        ("http://[::1]:8000/", "http://[::1]:8000"),
+        ("http://127.9.9.9", "http://127.9.9.9"),
+    ],
+)
+def test_public_urls_are_read_without_a_slash_at_the_end(written, read):
+    assert Settings.from_environment({"CDS_PUBLIC_URL": written}).public_url == read
+
+
+@pytest.mark.parametrize(
+    "written",
+    [
+        "http://utility.example",
+        "http://10.0.0.1",
+        "http://127.0.0.1.evil.example",
+        "ftp://127.0.0.1",
+        "utility.example",
+        "https://",
+        "https://user@utility.example",
+        "https://utility.example?x=1",
+        "https://utility.example/#top",
+        "https://utility.example:0",
+        "https://utility.example:99999",
+        "https://versorger-münchen.example",
+        "https://utility.example/a b",
+    ],
+)
+def test_public_urls_that_are_not_https_or_not_a_base_are_refused(written):
+    assert problems_of(CDS_PUBLIC_URL=written)[0].startswith("CDS_PUBLIC_URL needs ")
+
+
+@pytest.mark.parametrize(
+    "written",
+    [
+        "embedded:/var/lib/cds",
+        "unix:/run/valkey.sock",
+        "redis://store",
+        "redis://:pass@store:6379/2",
+        "rediss://user:pa%40ss@store:6380/0?ssl_cert_reqs=none",
+        "redis+cluster://a:7000,b:7000,c:7000",
+        "rediss+cluster://user:pass@store",
+        "redis+sentinel://:pass@a:26379,b:26379,[2001:db8::1]:26379/cds",
+        "memory:",
+    ],
+)
+def test_every_kind_of_store_is_accepted(written):
+    assert Settings.from_environment({"CDS_STORE_URL": written}).store_url == written
+
+
+@pytest.mark.parametrize(
+    "written",
+    [
+        "embedded:",
+        "unix:",
+        "redis:",
+        "redis://",
+        "redis://store:0",
+        "redis://store:port",
+        "redis+cluster://a,,b",
+        "redis+sentinel://a:26379",
+        "redis+sentinel://a:26379/",
+        "memory:x",
+        "valkey://x",
+    ],
+)
+def test_other_stores_are_refused(written):
+    assert problems_of(CDS_STORE_URL=written)[0].startswith("CDS_STORE_URL needs ")
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_no_refusal_repeats_what_was_written(name):
+    secret = "https://user:geheim@host geheim"
+    try:
+        Settings.from_environment({name: secret})
+    except ConfigurationError as error:
+        assert "geheim" not in str(error)
+
+
+def test_settings_that_are_printed_show_no_secret():
+    settings = Settings.from_environment(
+        {
+            "CDS_STORE_URL": "redis://:geheim@store",
+            "CDS_FILES_URL": "s3://bucket/geheim",
+            "CDS_SECRET_KEYS": '{"keys": "geheim"}',
+        }
+    )
+
+    assert "geheim" not in repr(settings)
+
+
+@pytest.mark.parametrize(
+    ("written", "read"),
+    [
+        ("60/minute", RateLimit(60, 60)),
+        ("5 / Hour", RateLimit(5, 3600)),
+        ("1/second", RateLimit(1, 1)),
+        ("9/day", RateLimit(9, 86400)),
+        ("off", None),
+        ("OFF", None),
+    ],
+)
+def test_rates(written, read):
+    assert Settings.from_environment({"CDS_RATE_LIMIT_ANONYMOUS": written}).rate_limit_anonymous == read
+
+
+@pytest.mark.parametrize("written", ["0/minute", "-1/minute", "60", "60/fortnight", "1e3/minute", "none", "٣/minute"])
+def test_other_rates_are_refused(written):
+    assert "60/minute" in problems_of(CDS_RATE_LIMIT_ANONYMOUS=written)[0]
+
+
+@pytest.mark.parametrize(
+    ("written", "read"), [("1MiB", 1 << 20), ("512 KiB", 1 << 19), ("20000", 20000), ("65536b", 65536)]
+)
+def test_sizes(written, read):
+    assert Settings.from_environment({"CDS_MAX_BODY": written}).max_body_bytes == read
+
+
+@pytest.mark.parametrize("written", ["1MB", "1.5MiB", "-1", "0", "9999GiB", "1 000 000"])
+def test_other_sizes_are_refused(written):
+    assert problems_of(CDS_MAX_BODY=written)[0].startswith("CDS_MAX_BODY needs a size")
+
+
+def test_attachments_of_ten_megabytes_can_not_be_forbidden():
+    assert problems_of(CDS_MAX_ATTACHMENTS="9MiB")[0].startswith("CDS_MAX_ATTACHMENTS needs a size")
+
+
+def test_trusted_proxies_are_networks():
+    settings = Settings.from_environment({"CDS_TRUSTED_PROXIES": "10.0.0.0/8, 192.168.1.7 2001:db8::/32"})
+
+    assert settings.trusted_proxies == tuple(
+        map(ipaddress.ip_network, ["10.0.0.0/8", "192.168.1.7/32", "2001:db8::/32"])
+    )
+    assert problems_of(CDS_TRUSTED_PROXIES="*")[0].startswith("CDS_TRUSTED_PROXIES needs networks")
+
+
+@pytest.mark.parametrize(
+    ("environ", "reason"),
+    [
+        ({"CDS_WORKERS": "2", "CDS_STORE_URL": "memory:"}, "memory is not shared"),
+        ({"CDS_WORKERS": "2", "CDS_FILES_URL": "memory:"}, "memory is not shared"),
+        ({"CDS_STORE_WAIT_REPLICAS": "1"}, "it has no replicas"),
+    ],
+)
+def test_settings_that_contradict_each_other_are_refused(environ, reason):
+    assert reason in problems_of(**environ)[0]
+
+
+@given(st.text())
+def test_whether_a_host_is_this_machine_never_fails(host):
+    assert is_loopback(host) in {True, False}
+
+
+@given(st.text())
+def test_hosts_are_taken_apart_or_refused(text):
+    try:
+        found = split_hosts(text)
+    except ValueError as error:
+        assert "host:port" in str(error)
+    else:
+        assert all(host for host, _ in found)
+
+
+def test_env_files_may_have_comments_quotes_and_exports(tmp_path):
+    (tmp_path / ".env").write_text(
+        "# settings\n\nCDS_WORKERS=2\nexport CDS_LOG_LEVEL=debug # loud\n"
+        """CDS_SECRET_KEYS='{"keys": [] # no comment}'\nCDS_CATALOG="a b.yaml"  \nOTHER=\nCDS_FILES_URL=s3://b/a#b\n"""
+    )
+
+    assert read_env_file(tmp_path / ".env") == {
+        "CDS_WORKERS": "2",
+        "CDS_LOG_LEVEL": "debug",
+        "CDS_SECRET_KEYS": '{"keys": [] # no comment}',
+        "CDS_CATALOG": "a b.yaml",
+        "OTHER": "",
+        "CDS_FILES_URL": "s3://b/a#b",
+    }
+
+
+def test_lines_of_an_env_file_that_say_nothing_are_refused_by_number(tmp_path):
+    (tmp_path / ".env").write_text("CDS_WORKERS 2\nCDS_LOG_LEVEL=info\nCDS_CATALOG='a\n")
+
+    with pytest.raises(ConfigurationError) as refusal:
+        read_env_file(tmp_path / ".env")
+    assert [problem.split(" is not")[0] for problem in refusal.value.problems] == [
+        f"{tmp_path}/.env line 1",
+        f"{tmp_path}/.env line 3",
+    ]
+
+
+def test_an_env_file_that_is_not_text_is_refused(tmp_path):
+    (tmp_path / ".env").write_bytes(b"CDS_WORKERS=\xff")
+
+    with pytest.raises(ConfigurationError, match="not UTF-8"):
+        read_env_file(tmp_path / ".env")
+
+
+def test_the_process_environment_wins_over_the_env_file(tmp_path, monkeypatch):
+    (tmp_path / ".env").write_text("CDS_WORKERS=2\nCDS_LOG_LEVEL=debug\n")
+    monkeypatch.setenv("CDS_WORKERS", "3")
+
+    found = read_environment(tmp_path)
+
+    assert (found["CDS_WORKERS"], found["CDS_LOG_LEVEL"]) == ("3", "debug")
+    assert read_environment(tmp_path / "nowhere") == dict(os.environ)
