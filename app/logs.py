@@ -4,10 +4,13 @@ Whoever logs names an event and its facts: `log.info("store_awaited", store=name
 should one get there all the same, it is blackened here, by its name or by the prefix that our secrets and tokens have.
 """
 
+import asyncio
+import atexit
 import contextlib
 import logging
 import re
 import sys
+import time
 import traceback
 from collections.abc import MutableMapping
 from datetime import UTC, datetime
@@ -67,11 +70,25 @@ class LineLogger:
 
     def __init__(self, stream: BinaryIO) -> None:
         self._stream = stream
+        self._waiting: list[bytes] = []
+        atexit.register(self.flush)
 
     def msg(self, line: bytes) -> None:
-        """Write one line. A closed pipe or a full disk loses the line, because it must not fail a request."""
+        """Write one line; inside an event loop together with the others of the same turn, which saves most system calls."""
+        self._waiting.append(line)
+        try:
+            loop = asyncio.get_running_loop()
+        except RuntimeError:  # no event loop here, so nobody would come back for it
+            self.flush()
+            return
+        if len(self._waiting) == 1:
+            loop.call_soon(self.flush)
+
+    def flush(self) -> None:
+        """Write what is waiting. A closed pipe or a full disk loses lines, because it must not fail a request."""
+        lines, self._waiting = self._waiting, []
         with contextlib.suppress(OSError, ValueError):
-            self._stream.write(line)
+            self._stream.write(b"".join(lines))
             self._stream.flush()
 
     debug = info = warning = error = critical = exception = fatal = msg
@@ -113,9 +130,23 @@ def without_secrets(line: bytes) -> bytes:
     return line
 
 
-def now() -> str:
-    """The time in UTC with milliseconds."""
-    return datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+class _Clock:
+    """The time in UTC with milliseconds; the second is written out once and kept."""
+
+    def __init__(self) -> None:
+        self._second = 0
+        self._text = ""
+
+    def __call__(self) -> str:
+        moment = time.time()
+        second = int(moment)
+        if second != self._second:
+            self._text = datetime.fromtimestamp(second, UTC).strftime("%Y-%m-%dT%H:%M:%S")
+            self._second = second
+        return f"{self._text}.{int((moment - second) * 1000):03d}Z"
+
+
+now = _Clock()
 
 
 def format_exception(exception: object) -> str:

@@ -3,6 +3,7 @@
 One plain ASGI application instead of a row of middlewares, because each wrapper costs (DESIGN.md section 8).
 """
 
+import itertools
 import re
 import secrets
 import time
@@ -38,6 +39,7 @@ class Edge:
         self.table = RouteTable(routes)
         self._state = state
         self._log = log
+        self._request_ids = _RequestIds()
         public = urlsplit(state["settings"].public_url)
         self._prefix = public.path
         self._transport = [(b"strict-transport-security", b"max-age=63072000")] if public.scheme == "https" else []
@@ -45,7 +47,7 @@ class Edge:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one HTTP request."""
         started = time.perf_counter()
-        facts = Facts(_request_id(scope))
+        facts = Facts(self._request_ids.of(scope))
         scope["state"] = self._state
         scope["cds.facts"] = facts
         exchange = _Exchange(send, facts.request_id, self._transport, head=scope["method"] == "HEAD")
@@ -153,9 +155,16 @@ class _Exchange:
         await self._send(message)
 
 
-def _request_id(scope: Scope) -> str:
-    """The one that a proxy gave, when it is a sensible one, else a new one."""
-    for name, value in scope["headers"]:
-        if name == b"x-request-id" and _REQUEST_ID.fullmatch(value):
-            return str(value, "ascii")
-    return secrets.token_hex(8)
+class _RequestIds:
+    """Request ids of this process: a random beginning and a running number, so that making one costs nothing."""
+
+    def __init__(self) -> None:
+        self._beginning = secrets.token_hex(5)
+        self._numbers = itertools.count(1)
+
+    def of(self, scope: Scope) -> str:
+        """The one that a proxy gave, when it is a sensible one, else a new one."""
+        for name, value in scope["headers"]:
+            if name == b"x-request-id" and _REQUEST_ID.fullmatch(value):
+                return str(value, "ascii")
+        return f"{self._beginning}{next(self._numbers):06x}"
