@@ -18,11 +18,13 @@ from app.domain.links import Links
 from app.files.file_store import FileStore
 from app.oauth import as_metadata, registration
 from app.settings import Settings
+from app.store import files as file_scripts
 from app.store import records as record_scripts
 from app.store import tokens as token_scripts
 from app.store.connect import StoreConnection, connect
 from app.store.connection import Connection
 from app.store.documents import Documents
+from app.store.files import RedisFileLibrary, RedisOpenedFiles
 from app.store.records import RedisRecords
 from app.store.schema import require_compatible
 from app.store.tokens import RedisTokens
@@ -85,7 +87,7 @@ class Service:
             self.settings.store_url, wait_replicas=self.settings.store_wait_replicas
         )
         self._connection = Connection(self._store.client, wait_replicas=self._store.wait_replicas)
-        await self._connection.load((*record_scripts.SCRIPTS, *token_scripts.SCRIPTS))
+        await self._connection.load((*record_scripts.SCRIPTS, *token_scripts.SCRIPTS, *file_scripts.SCRIPTS))
         await require_compatible(self._connection)
         self.state = build_state(self.settings, self.catalog, self._connection, self.parts)
         self._edge = Edge(self._routes(), self.state, structlog.get_logger("app.request"))
@@ -133,12 +135,12 @@ class Service:
 def build_state(settings: Settings, catalog: Catalog, connection: Connection, parts: Parts) -> State:
     """Everything that endpoints use, on a connection whose scripts are loaded."""
     records = RedisRecords(connection, Documents(settings.public_url), Sealer(load_secret_keys(settings)))
-    tokens = RedisTokens(records)
     context = Context(
         settings=settings,
         catalog=catalog,
         records=records,
         files=FileStore.open(settings.files_url),
+        library=RedisFileLibrary(connection, records.documents),
         randomness=parts.randomness or Randomness(),
         links=Links(settings.public_url),
     )
@@ -151,8 +153,8 @@ def build_state(settings: Settings, catalog: Catalog, connection: Connection, pa
     return State(
         settings=settings,
         context=context,
-        tokens=tokens,
-        opened_files=tokens,
+        tokens=RedisTokens(records),
+        opened_files=RedisOpenedFiles(records),
         limiters=limiters,
         now=parts.now,
     )

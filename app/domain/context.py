@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 from app.catalog import Catalog
 from app.crypto.tokens import Randomness
+from app.domain.file_library import FileLibrary
 from app.domain.file_store import FileStore
 from app.domain.links import Links
 from app.domain.records import Records
@@ -18,5 +19,6 @@ class Context:
     catalog: Catalog
     records: Records
     files: FileStore
+    library: FileLibrary
     randomness: Randomness
     links: Links

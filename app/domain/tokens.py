@@ -88,10 +88,3 @@ class TokenStore(Protocol):
 
     async def revoke(self, login: ClientLogin, access_token: str, *, now: datetime) -> Revocation:
         """Authenticate and forget a token of that Client Object. One round trip."""
-
-
-class OpenedFiles(Protocol):
-    """What the Server-Provided Files API needs of the store beyond records."""
-
-    async def opened_by(self, access: Access) -> tuple[Grant | None, list[tuple[bytes, bytes]]]:
-        """The Grant that the token opens and, per file in it, its document and its internal part. One round trip."""

@@ -23,4 +23,6 @@ class FileInternal(Struct, kw_only=True, frozen=True, omit_defaults=True):
     """What we know about a Server-Provided File and do not show."""
 
     key: str = ""
-    """Where its bytes are in the file store."""
+    """Where its bytes are in the file store: `files/`, the file_id and an id of this content."""
+    retired: bool = False
+    """In the library: it is being deleted, and nobody may share it any more."""

@@ -19,6 +19,14 @@ Below a prefix:
 | `:due` | sorted set | local ids of Grants by the second at which time changes them |
 
 Of a shard: `{3f}:events` (stream) and `{3f}:registrations` (sorted set by creation).
+
+Server-Provided Files belong to no registration. The library has their records under one prefix, `{files}`: operators share a
+file by hand now and then, and Clients never get there, because they read the copies in their own registration.
+
+| suffix | type | holds |
+| --- | --- | --- |
+| `:o`, `:i:files`, `:r` | as above | the records, their order, the counter of changes |
+| `:s:…` | sorted set | per file: the grant_ids that shared it, by the second at which they were noted |
 """
 
 SHARDS = tuple(f"{number:02x}" for number in range(256))
@@ -37,6 +45,15 @@ def events(shard: str) -> str:
 def registrations(shard: str) -> str:
     """The registration_ids of a shard by creation."""
     return f"{{{shard}}}:registrations"
+
+
+LIBRARY = "{files}"
+"""The prefix of the library of Server-Provided Files."""
+
+
+def shares(file_id: str) -> str:
+    """The Grants that shared a file."""
+    return f"{LIBRARY}:s:{file_id}"
 
 
 SCHEMA = "{00}:schema"

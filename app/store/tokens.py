@@ -6,20 +6,19 @@ from typing import Any
 import msgspec
 
 from app.crypto.tokens import digest, registration_of_access_token
-from app.domain.records import Access, Stored
+from app.domain.records import Stored
 from app.domain.tokens import ClientLogin, Inspected, Issued, NotIssued, Revocation, StandingFacts
 from app.schemas.clients import Client
 from app.schemas.encoding import decode, encode
 from app.schemas.grants import Grant
 from app.store import indexes, keys
 from app.store.connection import Script
-from app.store.records import RedisRecords, admit, token_facts
+from app.store.records import RedisRecords, token_facts
 
 SCRIPTS = (
     Script.load("issue", writes=True),
     Script.load("stand", writes=True),
     Script.load("inspect", prelude="access", writes=True),
-    Script.load("files", prelude="access"),
 )
 
 
@@ -97,26 +96,6 @@ class RedisTokens:
         """See `TokenStore.revoke`."""
         answer = await self._inspect(login, access_token, now, delete=True)
         return Revocation(answer[0].decode())
-
-    async def opened_by(self, access: Access) -> tuple[Grant | None, list[tuple[bytes, bytes]]]:
-        """See `OpenedFiles.opened_by`."""
-        answer = await self._opened(access)
-        if answer[1] and self._records.settle_due:
-            await self._records.settle_due(access.registration_id, access.now)
-            answer = await self._opened(access)
-        files = [
-            (self._records.documents.expand(document), internal)
-            for document, internal in zip(answer[3::2], answer[4::2], strict=True)
-            if document
-        ]
-        return self._grant(answer[2]), files
-
-    async def _opened(self, access: Access) -> list[Any]:
-        answer: list[Any] = await self._connection.run(
-            "files", [keys.prefix(access.registration_id)], access.token_digest, int(access.now.timestamp())
-        )
-        admit(access, answer)
-        return answer
 
     async def _inspect(self, login: ClientLogin, access_token: str, now: datetime, *, delete: bool) -> list[Any]:
         own = registration_of_access_token(access_token) == login.registration_id

@@ -6,7 +6,8 @@ from datetime import datetime
 from typing import TypedDict
 
 from app.domain.context import Context
-from app.domain.tokens import OpenedFiles, TokenStore
+from app.domain.opened_files import OpenedFiles
+from app.domain.tokens import TokenStore
 from app.settings import Settings
 from app.web.rate_limit import RateLimiter
 

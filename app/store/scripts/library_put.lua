@@ -1,0 +1,15 @@
+-- Write a Server-Provided File into the library: a new one, or the successor of exactly the version that was read.
+-- KEYS  1 library prefix
+-- ARGV  1 file_id  2 the version that was read, '' for a new file  3 Unix second of modification  4 document  5 internal part
+-- Returns 1 when written, 0 when the file is not as it was read.
+local prefix, id = KEYS[1], ARGV[1]
+local version = redis.call('ZSCORE', prefix .. ':i:files', id)
+if ARGV[2] == '' then
+  if version then return 0 end
+elseif not version or tonumber(version) ~= tonumber(ARGV[2]) then
+  return 0
+end
+local rev = redis.call('HINCRBY', prefix .. ':r', 'rev', 1)
+redis.call('ZADD', prefix .. ':i:files', string.format('%.0f', tonumber(ARGV[3]) * 1000000 + rev % 1000000), id)
+redis.call('HSET', prefix .. ':o', id, ARGV[4], id .. '!', ARGV[5])
+return 1
