@@ -34,6 +34,10 @@ class Links:
         """The listing of exactly these Grants (6.3, for a completed grant_request)."""
         return f"{self.public_url}/cds-api/v1/grants?{urlencode({'grant_ids': ' '.join(grant_ids)})}"
 
+    def grants_of(self, client_id: str) -> str:
+        """The listing of the Grants of one Client Object."""
+        return f"{self.public_url}/cds-api/v1/grants?{urlencode({'client_ids': client_id})}"
+
     def file(self, file_id: str) -> str:
         """`uri` of a Server-Provided File; its `download_uri` is this and `/download`."""
         return f"{self.public_url}/cds-api/v1/server-provided-files/{file_id}"

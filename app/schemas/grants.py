@@ -4,7 +4,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
-from msgspec import Struct, field
+from msgspec import Struct
 
 
 class GrantStatus(StrEnum):
@@ -38,6 +38,9 @@ WITHOUT_ACCESS = frozenset(
 )
 """The statuses that 8.2 says give no access at all; the enabled fields are empty in them."""
 
+ENDED = frozenset({GrantStatus.DISABLED, GrantStatus.REVOKED, GrantStatus.CLOSED, GrantStatus.EXPIRED})
+"""The statuses that no Grant leaves by itself."""
+
 
 class Grant(Struct, kw_only=True, frozen=True):
     """One Grant, as 8.1 lays it out."""
@@ -63,13 +66,53 @@ class Grant(Struct, kw_only=True, frozen=True):
     enabled_authorization_details: list[dict[str, Any]]
 
 
+class Withheld(StrEnum):
+    """Why a Grant gives no access for the time being."""
+
+    START = "start"
+    """Its `not_before` has not come."""
+    CLIENT = "client"
+    """Its Client Object is disabled (B14)."""
+    TARGET = "target"
+    """The Grant that it opens (3.3.2) gives no access."""
+
+
+class Resume(Struct, kw_only=True, frozen=True, omit_defaults=True):
+    """What a Grant is again once nothing withholds its access any more."""
+
+    reasons: list[Withheld]
+    status: GrantStatus
+    enabled_scope: str
+    enabled_authorization_details: list[dict[str, Any]]
+    eta: datetime | None = None
+
+
+class Approved(Struct, kw_only=True, frozen=True):
+    """The access that a Grant had been approved for, while a wider one waits for a user or for an operator (8.6)."""
+
+    status: GrantStatus
+    scope: str
+    authorization_details: list[dict[str, Any]]
+
+
+class Enabled(Struct, kw_only=True, frozen=True):
+    """A pair of enabled fields."""
+
+    scope: str
+    authorization_details: list[dict[str, Any]]
+
+
 class GrantInternal(Struct, kw_only=True, frozen=True, omit_defaults=True):
     """What we know about a Grant and do not show."""
 
     target_grant_id: str = ""
     """On the standing Grant of a grant admin token: the Grant that the token opens (3.3.2)."""
     standing: str = ""
-    """What a client_credentials token request has to ask for to get its token under this Grant (ambiguities E2): the key
-    that `app.domain.standing_grants` makes. Empty on all other Grants, and on those that are not used again."""
-    resume: dict[str, Any] = field(default_factory=dict)
-    """While suspended with its Client Object (B14): the status and enabled fields to restore."""
+    """What a client_credentials token request has to ask for to get its token under this Grant (ambiguities E2): the
+    key that `app.domain.standing_grants` makes. Empty on all other Grants, and on those that are not used again."""
+    resume: Resume | None = None
+    """While its access is withheld: what to restore."""
+    approved: Approved | None = None
+    """While a wider access waits for approval: what was approved before."""
+    without_sub_grants: Enabled | None = None
+    """On a parent that had `needs_sub_grants`: what it gives while its sub-Grants do not suffice."""
