@@ -1,7 +1,7 @@
 """What the domain asks of the store for the Server-Provided Files themselves, which belong to no registration.
 
-The library has the one record of each file. A registration that a file is shared with has a copy of that record beside its
-Grant, so that a Client's request finds everything in one place and cannot reach any other.
+The library has the one record of each file. A registration that a file is shared with has a copy of that record beside
+its Grant, so that a Client's request finds everything in one place and cannot reach any other.
 """
 
 from datetime import datetime
@@ -12,7 +12,10 @@ from app.schemas.files import FileInternal, ServerProvidedFile
 
 
 class FileLibrary(Protocol):
-    """All Server-Provided Files. Every method is one round trip and raises StoreUnavailable when the store does not answer."""
+    """All Server-Provided Files.
+
+    Every method is one round trip, and raises StoreUnavailable when the store does not answer.
+    """
 
     async def create(self, file: ServerProvidedFile, internal: FileInternal) -> None:
         """Add a file. Raises Conflict when there is one with its id."""

@@ -1,6 +1,6 @@
-"""Server-Provided Files as a Client meets them: what its grant admin token opens, and nothing else (CDS-WG1-02 9.2 to 9.4).
+"""Server-Provided Files as a Client meets them: what its grant admin token opens, and nothing else.
 
-A token opens the files that the enabled authorization details of its Grant name, looked at anew with every request
+Source: CDS-WG1-02 9.2 to 9.4. A token opens the files that the enabled authorization details of its Grant name, looked at anew with every request
 (ambiguities G8). That a file lies in the registration, or once was shared, counts for nothing.
 """
 
@@ -19,7 +19,8 @@ NO_SUCH_FILE = "There is no such file."
 class OpenedFiles(Protocol):
     """What the store finds for the bearer of a grant admin token, in one round trip.
 
-    `scopes` are the files scopes of the catalog, each with the grant admin scope that opens its Grants. Every method raises
+    `scopes` are the files scopes of the catalog, each with the grant admin scope that opens its Grants. Every method
+    raises
 
         InvalidToken: The token is unknown, expired or cut off, or its Grant gives no access now.
         InsufficientScope: The token opens no Grant of a files scope.
@@ -27,7 +28,12 @@ class OpenedFiles(Protocol):
     """
 
     async def page(
-        self, access: Access, scopes: Mapping[str, str], *, ids: tuple[str, ...] | None = None, cursor: Cursor | None = None
+        self,
+        access: Access,
+        scopes: Mapping[str, str],
+        *,
+        ids: tuple[str, ...] | None = None,
+        cursor: Cursor | None = None,
     ) -> Page:
         """One page of the files, most recently modified first; only those in `ids`, when given."""
 
@@ -71,8 +77,8 @@ async def pieces(files: FileStore, key: str, start: int, end: int) -> AsyncItera
     """The bytes of a shared file from `start` up to, not including, `end`.
 
     Raises:
-        StoreUnavailable: The file store does not answer; or it does not have the bytes although the file is shared, because
-            they are just being replaced: asking again helps, and a 404 would be wrong.
+        StoreUnavailable: The file store does not answer; or it does not have the bytes although the file is shared,
+            because they are just being replaced: asking again helps, and a 404 would be wrong.
     """
     try:
         async for piece in files.stream(key, start, end):

@@ -1,4 +1,4 @@
-"""Server-Provided Files in Redis: the library that has all of them, and what a grant admin token opens of the copies."""
+"""Server-Provided Files in Redis: the library that has all of them, and what a token opens of the copies."""
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
@@ -37,7 +37,12 @@ class RedisOpenedFiles:
         self._records = records
 
     async def page(
-        self, access: Access, scopes: Mapping[str, str], *, ids: tuple[str, ...] | None = None, cursor: Cursor | None = None
+        self,
+        access: Access,
+        scopes: Mapping[str, str],
+        *,
+        ids: tuple[str, ...] | None = None,
+        cursor: Cursor | None = None,
     ) -> Page:
         """See `OpenedFiles.page`."""
         asked: dict[str, Any] = {"newer": False, "limit": PAGE_SIZE, "suffixes": [""]}
@@ -55,7 +60,8 @@ class RedisOpenedFiles:
 
     async def _opened(self, access: Access, scopes: Mapping[str, str], asked: dict[str, Any]) -> list[Any]:
         """The page that the script found. Raises InvalidToken or InsufficientScope when there is none."""
-        what, *page = await self._records.run_reading(access, "files", True, encode(asked | {"scopes": scopes}))
+        asked["scopes"] = scopes
+        what, *page = await self._records.run_reading(access, "files", encode(asked), grants=True)
         if what == b"closed":
             raise InvalidToken("The Grant of this access token gives no access any more.")
         if what == b"none":
@@ -132,7 +138,9 @@ class RedisFileLibrary:
             raise Conflict("The file was changed meanwhile; read it again and repeat.")
 
 
-def _stored(documents: Documents, document: bytes, internal: bytes | None, position: bytes) -> Stored[ServerProvidedFile]:
+def _stored(
+    documents: Documents, document: bytes, internal: bytes | None, position: bytes
+) -> Stored[ServerProvidedFile]:
     known = msgspec.json.decode(internal, type=FileInternal) if internal else FileInternal()
     return Stored(documents.unpack(ServerProvidedFile, document), known, int(float(position)))
 

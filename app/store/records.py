@@ -111,9 +111,9 @@ class RedisRecords:
     ) -> list[Any]:
         """The fields and positions asked for, after the token was checked and due Grants were settled."""
         flat = [part for pair in positions for part in pair]
-        return await self.run_reading(access, "read", grants, len(names), *names, *flat)
+        return await self.run_reading(access, "read", len(names), *names, *flat, grants=grants)
 
-    async def run_reading(self, access: Access, script: str, grants: bool, *args: str | bytes | int) -> list[Any]:  # noqa: FBT001
+    async def run_reading(self, access: Access, script: str, *args: str | bytes | int, grants: bool) -> list[Any]:
         """What a reading script answers behind the token and the due flag, once due Grants are settled."""
         script_keys = [keys.prefix(access.registration_id)]
         now = int(access.now.timestamp())
@@ -131,7 +131,7 @@ class RedisRecords:
     async def _listed(self, access: Access, listings: Sequence[Listing], suffixes: list[list[str]]) -> list[Any]:
         plans = [_listing_plan(access.registration_id, one, parts) for one, parts in zip(listings, suffixes, strict=True)]
         grants = any(listing.kind is Grant for listing in listings)
-        return await self.run_reading(access, "page", grants, encode(plans))
+        return await self.run_reading(access, "page", encode(plans), grants=grants)
 
     def _outgoing(self, kind: type[AnyObject], fields: Sequence[bytes | None]) -> bytes:
         """A document as it goes out; a Credential gets its secret back."""

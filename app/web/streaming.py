@@ -4,6 +4,7 @@ import re
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
 from http import HTTPStatus
+from typing import Any
 
 from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
@@ -29,7 +30,7 @@ class Download:
     pieces: Callable[[int, int], AsyncIterator[bytes]]
 
 
-async def download_answer(request: Request, download: Download) -> Response:
+async def download_answer(request: Request[Any], download: Download) -> Response:
     """Answer a GET or HEAD for a file: 200, 206 with `Content-Range`, or 304.
 
     The first piece is read before the status goes out, so that a file store that is down is a 503 and not half a
