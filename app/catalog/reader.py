@@ -40,6 +40,8 @@ class Section:
         if not isinstance(found, dict):
             problems.add(path or "the file", f"this is {kind(found)}", f"write keys such as {listed(self.known[:3])}")
             found = {}
+            # One problem is enough: that its keys are missing goes without saying.
+            self.problems = Problems(problems.file)
         self.found: dict[str, Any] = {key: value for key, value in found.items() if key in self.known}
         self.extra: dict[str, Any] = {key: value for key, value in found.items() if key not in self.known}
         if extensible:

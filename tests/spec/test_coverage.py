@@ -117,6 +117,13 @@ async def test_lists_are_empty_and_the_abbreviation_null_when_there_is_nothing_t
     assert "description" not in entry
 
 
+@pytest.mark.clause("WG1-01-4.3-03")
+async def test_an_entry_may_be_about_another_entity_than_the_server(server, entries):
+    metadata = (await server.http.get("/.well-known/cds-server-metadata.json")).json()
+
+    assert entries[1]["entity_name"] != metadata["name"]
+
+
 @pytest.mark.clause("WG1-01-4.3-05")
 async def test_an_area_of_two_countries_is_two_entries(make_server, tmp_path):
     both = [ENTRY | {"id": f"border-{country}", "country": country} for country in ("US", "CA")]

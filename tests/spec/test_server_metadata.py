@@ -200,6 +200,18 @@ async def test_a_flood_from_one_address_is_429_and_a_single_request_later_works(
     assert (await server.http.get(WELL_KNOWN)).status_code == 200
 
 
+@pytest.mark.clause("WG1-01-8.1-03")
+async def test_nothing_that_the_public_documents_link_to_asks_for_credentials(server, metadata):
+    [entry, _] = (await server.http.get(metadata["coverage"])).json()["coverage_entries"]
+    documents = [metadata["coverage"], metadata["oauth_metadata"], entry["map_resource"], entry["geojson_resource"]]
+    pages = [metadata["website"], metadata["documentation"], metadata["support"]]
+
+    statuses = {url: (await server.http.get(url)).status_code for url in (*documents, *pages)}
+
+    assert all(statuses[url] == 200 for url in documents)
+    assert not {401, 403} & set(statuses.values())
+
+
 async def test_below_a_path_prefix_the_document_is_found_stripped_and_unstripped(make_server, tmp_path):
     server = await make_server(
         catalogs.load(a_catalog(scopes={"usage": SCOPE}), tmp_path), CDS_PUBLIC_URL="https://utility.example/energy"
