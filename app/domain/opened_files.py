@@ -1,7 +1,9 @@
 """Server-Provided Files as a Client meets them: what its grant admin token opens, and nothing else.
 
-Source: CDS-WG1-02 9.2 to 9.4. A token opens the files that the enabled authorization details of its Grant name, looked at anew with every request
+A token opens the files that the enabled authorization details of its Grant name, looked at anew with every request
 (ambiguities G8). That a file lies in the registration, or once was shared, counts for nothing.
+
+Source: CDS-WG1-02 9.2 to 9.4.
 """
 
 from collections.abc import AsyncIterator, Mapping
