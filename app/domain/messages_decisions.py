@@ -1,0 +1,232 @@
+"""What operators decide about Messages, and what happens at a distance: a payment arrives, a form is submitted.
+
+Source: CDS-WG1-02 3.6, 6.2, 6.3 and 6.9; ambiguities A19, C9 to C13, C29.
+"""
+
+from collections.abc import Awaitable, Callable
+from typing import Final
+
+from app.domain import messages_field_changes
+from app.domain.context import Context
+from app.domain.messages import replies_in
+from app.domain.messages_answers import (
+    FINAL,
+    Case,
+    answer,
+    mark_pending,
+    refuse_decided,
+    refuse_silent_rejection,
+    requirement_after,
+)
+from app.domain.messages_fields import MAX_DESCRIPTION_LENGTH, Related, read_description, read_uri, wanted_message
+from app.domain.records import Access, Change, Listing, Stored, Wanted
+from app.domain.retries import until_written
+from app.domain.texts import one_of
+from app.errors import AlreadyDecided, InvalidRequest, NotFound
+from app.schemas.messages import Message, MessageStatus, MessageType, RelatedType
+from app.schemas.registrations import Registration, RequirementStatus
+
+_ANY: Final = frozenset(MessageStatus)
+_REVIEWED: Final = frozenset({MessageStatus.PENDING, MessageStatus.COMPLETE, MessageStatus.REJECTED})
+
+DECISIONS: Final = {
+    MessageType.SERVER_REQUEST: _ANY,
+    MessageType.PAYMENT_REQUEST: _ANY,
+    MessageType.ONLINE_FORM_REQUEST: _ANY,
+    MessageType.PDF_FORM_REQUEST: _ANY,
+    MessageType.PRODUCTION_REQUEST: _REVIEWED,
+    MessageType.GRANT_REQUEST: _REVIEWED,
+    MessageType.SUPPORT_REQUEST: frozenset({MessageStatus.PENDING, MessageStatus.COMPLETE}),
+    MessageType.FIELD_CHANGES: _REVIEWED | {MessageStatus.ERRORED},
+}
+"""The statuses that a decision may give to a Message of each type (6.3, C13)."""
+
+_SUBMITTABLE: Final = frozenset(
+    {MessageType.PAYMENT_REQUEST, MessageType.ONLINE_FORM_REQUEST, MessageType.PDF_FORM_REQUEST}
+)
+
+Execute = Callable[[Change, Case, MessageStatus], Awaitable[Related | None]]
+"""Adds to a change what a final decision implies beyond Messages, and says what was made: the production Client Object, the
+listing of the Grants. For a `field_changes` Message it changes the Client Object and has nothing to link."""
+
+Advance = Callable[[Change, Registration], Awaitable[Registration]]
+"""Called when an onboarding requirement is met, with the Registration as it is then: may add to the change what follows from
+it, such as a production Client Object, and returns the Registration to store."""
+
+
+async def read_case(context: Context, access: Access, message_id: str) -> Case:
+    """A Message that waits for a decision, with everything that the decision will change. Up to three round trips.
+
+    For a client_submission that is the request which it answers: its own status is always `complete`.
+
+    Raises:
+        NotFound: The registration has no such Message.
+        AlreadyDecided: The submission has been replaced by a newer one (6.11).
+        InvalidRequest: The submission answers nothing.
+    """
+    stored, registration = await context.records.load(
+        access, Wanted(Message, message_id), Wanted(Registration, access.registration_id)
+    )
+    if stored is None:
+        raise NotFound("There is no such Message.")
+    if stored.object.type is MessageType.CLIENT_SUBMISSION:
+        stored = await _answered_by(context, access, stored)
+    case = await _with_updates(context, access, stored, registration)
+    if stored.object.type is not MessageType.PRODUCTION_REQUEST:
+        return case
+    siblings = await _siblings(context, access, stored)
+    return Case(case.request, case.updates, case.registration, siblings)
+
+
+async def _answered_by(context: Context, access: Access, submission: Stored[Message]) -> Stored[Message]:
+    (request,) = await context.records.load(access, wanted_message(context.links, submission.object.previous_uri))
+    if request is None:
+        raise InvalidRequest("This submission does not answer a request, so there is nothing to decide.")
+    replies = await replies_in(context, access, submission.internal.thread)
+    newest = next((one.object for one in replies if _is_answer(one.object, request.object)), submission.object)
+    if newest.message_id != submission.object.message_id:
+        raise AlreadyDecided(f"A newer submission has replaced this one: {newest.message_id}.")
+    return request
+
+
+def _is_answer(message: Message, request: Message) -> bool:
+    return message.type is MessageType.CLIENT_SUBMISSION and message.previous_uri == request.uri
+
+
+async def _with_updates(
+    context: Context, access: Access, request: Stored[Message], registration: Stored[Registration] | None = None
+) -> Case:
+    names = [Wanted(Message, update_id) for update_id in request.internal.updates]
+    updates = [one for one in await context.records.load(access, *names) if one] if names else []
+    return Case(request, updates, registration)
+
+
+async def _siblings(context: Context, access: Access, request: Stored[Message]) -> list[Case]:
+    """Other production_requests for the same Client Object that wait: one decision answers them all (A19)."""
+    waiting = await context.records.find(access, Listing(Message, filters=((("outstanding", ""),),)))
+    return [
+        await _with_updates(context, access, one)
+        for one in waiting
+        if one.object.type is MessageType.PRODUCTION_REQUEST
+        and one.object.related_uri == request.object.related_uri
+        and one.object.message_id != request.object.message_id
+    ]
+
+
+async def decide(
+    context: Context,
+    access: Access,
+    message_id: str,
+    status: MessageStatus,
+    description: str = "",
+    *,
+    execute: Execute | None = None,
+    advance: Advance | None = None,
+    receipt_uri: str | None = None,
+) -> Message:
+    """Give a request the status that an operator decided on, with all that follows from it in one change.
+
+    Args:
+        status: What `DECISIONS` has for the type of the Message.
+        description: What the Client reads; a rejection needs one.
+        execute: Needed to complete a production_request or a grant_request, and to decide about field_changes.
+        advance: What follows from an onboarding requirement that is met.
+        receipt_uri: For a completed payment_request; without it the payment page, which shows the receipt once it is paid.
+
+    Returns:
+        The `request_update`, or the `field_changes` Message itself.
+
+    Raises:
+        NotFound: The registration has no such Message.
+        InvalidRequest: Its type knows no such decision, or a rejection has no reason.
+        AlreadyDecided: It has its final answer.
+        Conflict: Others kept changing the same objects.
+    """
+    read_description(description)
+    receipt = read_uri(receipt_uri, "receipt_uri")
+
+    async def write() -> Message:
+        case = await read_case(context, access, message_id)
+        request = case.request.object
+        _refuse_impossible(case, status, description)
+        change = Change(access.registration_id, access.now)
+        related = await execute(change, case, status) if execute and _is_executed(request, status) else None
+        if request.type is MessageType.PAYMENT_REQUEST and status is MessageStatus.COMPLETE:
+            related = (receipt or request.related_uri or request.uri, RelatedType.PAYMENT_RECEIPT)
+        _refuse_unlinked(request, status, related)
+        if request.type is MessageType.FIELD_CHANGES:
+            message = messages_field_changes.conclude(change, case, status, description)
+        else:
+            message = answer(context, change, case, status, description, related=related)
+            await _follow_requirement(change, case, status, advance)
+        await context.records.apply(change)
+        return message
+
+    return await until_written(write)
+
+
+async def request_pending(context: Context, access: Access, message_id: str, description: str = "") -> Message:
+    """Confirm that a payment was made or a form was submitted, and that it is being reviewed (3.6).
+
+    Repeating it changes nothing. After a rejection it opens the review again.
+
+    Returns:
+        The `request_update` with status `pending`.
+
+    Raises:
+        NotFound: The registration has no such Message.
+        InvalidRequest: It is not a payment_request or a form request.
+        AlreadyDecided: The request is complete.
+        Conflict: Others kept changing the request.
+    """
+    if len(description) > MAX_DESCRIPTION_LENGTH:
+        read_description(description)
+
+    async def write() -> Message:
+        case = await read_case(context, access, message_id)
+        if case.request.object.type not in _SUBMITTABLE:
+            raise InvalidRequest(f"Only {one_of(sorted(_SUBMITTABLE))} can be confirmed.")
+        change = Change(access.registration_id, access.now)
+        update = mark_pending(context, change, case, description)
+        if update is None:
+            return case.updates[-1].object
+        await context.records.apply(change)
+        return update
+
+    return await until_written(write)
+
+
+def _refuse_impossible(case: Case, status: MessageStatus, description: str) -> None:
+    request: Message = case.request.object
+    allowed = DECISIONS.get(request.type)
+    if allowed is None:
+        raise InvalidRequest(f"A {request.type} does not wait for a decision.")
+    if status not in allowed:
+        raise InvalidRequest(f"The status of a {request.type} can become {one_of(sorted(allowed))}.", field="status")
+    refuse_decided(case)
+    refuse_silent_rejection(status, description)
+
+
+def _is_executed(request: Message, status: MessageStatus) -> bool:
+    if request.type is MessageType.FIELD_CHANGES:
+        return status in FINAL
+    return status is MessageStatus.COMPLETE
+
+
+def _refuse_unlinked(request: Message, status: MessageStatus, related: Related | None) -> None:
+    """A production_request or grant_request is complete only with what was asked for (6.3): the caller has to make it."""
+    made = request.type in {MessageType.PRODUCTION_REQUEST, MessageType.GRANT_REQUEST}
+    if made and status is MessageStatus.COMPLETE and related is None:
+        raise ValueError(f"a {request.type} is completed by making what it asks for")
+
+
+async def _follow_requirement(
+    change: Change, case: Case, status: MessageStatus, advance: Advance | None
+) -> None:
+    registration = requirement_after(case, status, change)
+    if registration is None or case.registration is None:
+        return
+    field_id = case.request.internal.registration_field
+    if advance and registration.requirements[field_id].status is RequirementStatus.MET:
+        registration = await advance(change, registration)
+    change.replace(case.registration, registration)
