@@ -71,15 +71,17 @@ def serve(
 
 def bind(host: str, port: int) -> socket.socket:
     """A socket on that address, which does not listen yet."""
-    try:
-        family, kind, protocol, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
-        listener = socket.socket(family, kind, protocol)
-        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        listener.bind(address)
-    except OSError as error:
-        raise ConfigurationError(
-            [f"{host} port {port} cannot be listened on: {error.strerror}. Choose another with --host and --port."]
-        ) from error
+    with ExitStack() as stack:
+        try:
+            family, kind, protocol, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
+            listener = stack.enter_context(socket.socket(family, kind, protocol))
+            listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            listener.bind(address)
+        except OSError as error:
+            raise ConfigurationError(
+                [f"{host} port {port} cannot be listened on: {error.strerror}. Choose another with --host and --port."]
+            ) from error
+        stack.pop_all()
     listener.set_inheritable(True)
     return listener
 

@@ -67,10 +67,10 @@ class Servers:
         shutil.rmtree(self.directory, ignore_errors=True)
 
 
-def start_valkey() -> Servers:
-    """One server on a unix socket."""
+def start_valkey(path: Path | None = None) -> Servers:
+    """One server on a unix socket, at `path` if that matters."""
     servers = Servers()
-    path = servers.directory / "socket"
+    path = path or servers.directory / "socket"
     servers.run("--port", "0", "--unixsocket", str(path), "--save", "")
     with contextlib.closing(Redis(unix_socket_path=str(path))) as redis:
         wait_until(redis.ping)

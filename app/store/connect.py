@@ -69,6 +69,8 @@ class StoreConnection:
     async def close(self) -> None:
         """Close all connections; an embedded store that is ours writes everything down and stops."""
         await self.client.aclose()
+        if isinstance(self.client, RedisCluster):  # which leaves these open when it never found the whole cluster
+            await asyncio.gather(*(node.disconnect() for node in self.client.startup_nodes))
         if self.sentinel is not None:
             await self.sentinel.aclose()
         if self.embedded is not None:
@@ -223,14 +225,14 @@ async def wait_until_ready(store: StoreConnection, name: str, patience_seconds: 
     while True:
         try:
             problems = unsuitable(await server_facts(store), store, name)
-        except (AuthenticationError, AuthorizationError) as error:
-            raise ConfigurationError([f"CDS_STORE_URL: {name} refuses the user or the password."]) from error
         except MasterNotFoundError as error:
             cause: Exception = error
             reason = "no sentinel knows a primary of this service"
         except ResponseError as error:
             raise ConfigurationError([f"CDS_STORE_URL: {name} answers: {error}."]) from error
         except (RedisError, RedisClusterException, OSError) as error:
+            if is_about_credentials(error):
+                raise ConfigurationError([f"CDS_STORE_URL: {name} refuses the user or the password."]) from error
             cause, reason = error, str(error).rstrip(".")
         else:
             break
@@ -241,6 +243,15 @@ async def wait_until_ready(store: StoreConnection, name: str, patience_seconds: 
         pause = min(pause * 2, 1.0)
     if problems:
         raise ConfigurationError(problems)
+
+
+def is_about_credentials(error: BaseException | None) -> bool:
+    """Whether a refused user or password is behind the error; a cluster client wraps it."""
+    while error is not None:
+        if isinstance(error, AuthenticationError | AuthorizationError):
+            return True
+        error = error.__cause__ or error.__context__
+    return False
 
 
 async def server_facts(store: StoreConnection) -> dict[str, Any]:
@@ -257,7 +268,7 @@ def unsuitable(facts: dict[str, Any], store: StoreConnection, name: str) -> list
     """Why the server cannot be our store, as sentences. A policy that may evict objects is only warned about."""
     problems = []
     version = tuple(int(part) for part in str(facts.get("redis_version", "7.0")).split(".")[:2])
-    mode = facts.get("redis_mode", "standalone")
+    mode = facts.get("server_mode") or facts.get("redis_mode")  # Valkey's word, or Redis's
     if version < OLDEST_REDIS:
         problems.append(f"CDS_STORE_URL: {name} is Redis {'.'.join(map(str, version))}; 7.0 or newer is needed.")
     if mode == "cluster" and not store.is_cluster:

@@ -177,10 +177,13 @@ def test_other_stores_are_refused(written):
 @pytest.mark.parametrize("name", NAMES)
 def test_no_refusal_repeats_what_was_written(name):
     secret = "https://user:geheim@host geheim"
+    told = ""
     try:
         Settings.from_environment({name: secret})
     except ConfigurationError as error:
-        assert "geheim" not in str(error)
+        told = str(error)
+
+    assert "geheim" not in told
 
 
 def test_settings_that_are_printed_show_no_secret():
@@ -261,10 +264,10 @@ def test_whether_a_host_is_this_machine_never_fails(host):
 def test_hosts_are_taken_apart_or_refused(text):
     try:
         found = split_hosts(text)
-    except ValueError as error:
-        assert "host:port" in str(error)
-    else:
-        assert all(host for host, _ in found)
+    except ValueError:
+        found = []
+
+    assert all(host and port != 0 for host, port in found)
 
 
 def test_env_files_may_have_comments_quotes_and_exports(tmp_path):
