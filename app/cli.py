@@ -1,6 +1,5 @@
 """The command `cds-server`. What a command needs is imported when it runs, so that `--help` is quick."""
 
-import os
 import sys
 from collections.abc import Mapping
 from pathlib import Path
@@ -99,8 +98,6 @@ Register a client:
 
   curl {url}/oauth/register -H 'Content-Type: application/json' \\
     -d '{{"client_name": "My first client", "scope": "{" ".join(first_scopes(catalog))}"}}'
-
-Or watch one live its whole life:  {command()} demo {url}
 """)
 
 
@@ -116,12 +113,6 @@ def first_scopes(catalog: "Catalog") -> list[str]:
         )
     ]
     return admin[:1] + simple[:1]
-
-
-def command() -> str:
-    """How this command was called, so that it can be pasted."""
-    called = Path(sys.argv[0])
-    return "cds-server" if str(called.parent) in os.environ.get("PATH", "").split(os.pathsep) else str(called)
 
 
 @main.command()
