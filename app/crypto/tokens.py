@@ -14,6 +14,7 @@ from typing import NamedTuple
 _ALPHABET = "0123456789abcdefghjkmnpqrstvwxyz"
 _REGISTRATION_ID = r"[0-9a-f]{2}[0-9a-z]{12}"
 _ID = re.compile(rf"({_REGISTRATION_ID})(?:-([0-9a-z]{{1,20}}))?")
+_FILE_ID = re.compile(r"f[0-9a-z]{1,40}")
 _ACCESS_TOKEN = re.compile(rf"cdsat_({_REGISTRATION_ID})_[A-Za-z0-9_-]{{43}}")
 
 REGISTRATION_ID_LENGTH = 14
@@ -75,6 +76,11 @@ def local_id(object_id: str) -> LocalId | None:
     """Take an id apart, or None when it is none of ours."""
     match = _ID.fullmatch(object_id)
     return LocalId(match[1], match[2] or ADMIN) if match else None
+
+
+def is_file_id(text: str) -> bool:
+    """Whether `text` has the shape of a file_id of ours."""
+    return _FILE_ID.fullmatch(text) is not None
 
 
 def registration_of_access_token(access_token: str) -> str | None:

@@ -119,6 +119,8 @@ class Put(NamedTuple):
     object: AnyObject
     internal: Struct
     old: Stored[Any] | None
+    gone: bool = False
+    """Take exactly that version away instead."""
 
 
 class Event(NamedTuple):
@@ -157,6 +159,10 @@ class Change:
     def replace(self, old: Stored[Any], new: AnyObject, internal: Struct | None = None) -> None:
         """Write the successor of `old`; `internal` None keeps the internal part as it was."""
         self.puts.append(Put(new, old.internal if internal is None else internal, old))
+
+    def remove(self, old: Stored[ServerProvidedFile]) -> None:
+        """Take the copy of a file away; all other objects stay for good, so that a Client can look back on them."""
+        self.puts.append(Put(old.object, old.internal, old, gone=True))
 
     def event(self, type_: str, object_id: str) -> None:
         """Append to the event stream, e.g. `client.modified`."""

@@ -6,7 +6,7 @@ from typing import Any, Protocol
 
 import msgspec
 
-from app.crypto.tokens import local_id
+from app.crypto.tokens import is_file_id, local_id
 from app.domain.records import Access, AnyObject, Change, Cursor, Listing, Nothing, Page, Put, Stored, TokenFacts, Wanted
 from app.errors import Conflict, InsufficientScope, InvalidToken, NotFound
 from app.schemas.credentials import Credential
@@ -178,7 +178,7 @@ class RedisRecords:
             "keep_events": KEPT_EVENTS,
         }
         for put in change.puts:
-            plan["puts"].append(self._put(put, values))
+            plan["puts"].append(self._removal(put, values) if put.gone else self._put(put, values))
             if isinstance(put.object, Credential):
                 plan["auth"].append(_auth_entry(put))
             if isinstance(put.object, Registration):
@@ -210,6 +210,12 @@ class RedisRecords:
         if collection.created_index and not put.old:
             plan["created"] = [collection.created_index, int(indexes.created(item).timestamp())]
         return plan
+
+    def _removal(self, put: Put, values: list[bytes | str]) -> dict[str, Any]:
+        """A put without any index and with fields that are empty, which means that they go."""
+        plan = self._put(put, [])
+        nothing = self._value(values, b"")
+        return plan | {"add": [], "drop": plan["add"], "fields": [["", nothing], ["!", nothing]]}
 
     @staticmethod
     def _value(values: list[bytes | str], value: bytes | str) -> int:
@@ -263,7 +269,7 @@ def token_facts(registration_id: str, raw: bytes) -> TokenFacts:
 def _local(registration_id: str, wanted: Wanted) -> str | None:
     """The local id of what is wanted, or None when it is not of this registration or not an id."""
     if wanted.kind is ServerProvidedFile:
-        return wanted.object_id if wanted.object_id.startswith("f") and wanted.object_id.isalnum() else None
+        return wanted.object_id if is_file_id(wanted.object_id) else None
     if wanted.kind is Registration:
         return "r" if wanted.object_id == registration_id else None
     parts = local_id(wanted.object_id)

@@ -1,6 +1,5 @@
 """The answer to a download: the whole file, a part of it, or word that the caller has it already."""
 
-import re
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
 from http import HTTPStatus
@@ -9,10 +8,9 @@ from typing import Any
 from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
 
+from app.domain.media_types import UNKNOWN_TYPE, is_media_type
 from app.web.conditional import is_unchanged
 from app.web.ranges import content_disposition, requested_range
-
-_MEDIA_TYPE = re.compile(r"[A-Za-z0-9][\w!#$&^.+-]{0,126}/[A-Za-z0-9][\w!#$&^.+-]{0,126}(; ?[\w-]+=[\w.-]+)*", re.ASCII)
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,9 +65,8 @@ def common_headers(download: Download) -> dict[str, str]:
 
 def content_headers(download: Download, length_bytes: int) -> dict[str, str]:
     """The headers that describe the bytes, of which no browser may make more than a saved file (G12)."""
-    known = _MEDIA_TYPE.fullmatch(download.mime_type)
     return {
-        "content-type": download.mime_type if known else "application/octet-stream",
+        "content-type": download.mime_type if is_media_type(download.mime_type) else UNKNOWN_TYPE,
         "content-length": str(length_bytes),
         "content-disposition": content_disposition(download.name),
         "x-content-type-options": "nosniff",
