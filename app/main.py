@@ -16,7 +16,7 @@ from app.crypto.tokens import Randomness
 from app.domain.context import Context
 from app.domain.links import Links
 from app.files.file_store import FileStore
-from app.oauth import as_metadata, registration
+from app.oauth import as_metadata, introspection, registration, revocation, token
 from app.settings import Settings
 from app.store import files as file_scripts
 from app.store import records as record_scripts
@@ -118,6 +118,9 @@ class Service:
             *as_metadata.routes(self.catalog, self.settings),
             *coverage.routes(self.catalog, self.settings),
             *registration.routes,
+            *token.routes,
+            *introspection.routes,
+            *revocation.routes,
             *credentials.routes,
             *onboarding.routes,
             *files.routes(self.catalog),

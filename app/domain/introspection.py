@@ -1,0 +1,105 @@
+"""What a resource server learns about an access token (RFC 7662, RFC 9396 9.2).
+
+Callers are the Client Objects of the registration that the token belongs to (ambiguities F12). What is shown is what
+the token gives at this moment: its scope and authorization details as far as its Grant still enables them, with
+relative dates turned into the dates in effect. Two members are extensions of ours: `cds_grant_id` is the Grant that the
+token was issued under, and `cds_opened_grant` shows what a grant admin token opens (CDS-WG1-02 3.3.2).
+"""
+
+from collections.abc import Callable, Sequence
+from datetime import datetime
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from app.domain.authorization_details_changes import resolve
+from app.domain.context import Context
+from app.domain.grant_details import Extent, overlap
+from app.domain.grant_states import can_be_opened
+from app.domain.token import REFUSED
+from app.domain.tokens import ClientLogin, Inspected, NotIssued, TokenStore
+from app.errors import InvalidClient
+from app.schemas.grants import Grant
+
+INACTIVE: dict[str, Any] = {"active": False}
+"""All that is told about a token that is not active (RFC 7662 2.2)."""
+
+Entry = dict[str, Any]
+
+
+async def introspect(
+    context: Context,
+    tokens: TokenStore,
+    login: ClientLogin,
+    access_token: str,
+    *,
+    now: datetime,
+    admitted: Callable[[], None],
+) -> dict[str, Any]:
+    """The introspection response. One round trip.
+
+    Args:
+        context: The server.
+        tokens: The store of tokens.
+        login: Who asks.
+        access_token: The token as the caller sent it.
+        now: When.
+        admitted: Called when the caller has proved who it is; may refuse, as a rate limit does.
+
+    Raises:
+        InvalidClient: The caller is not who it says.
+        StoreUnavailable: The store does not answer.
+    """
+    inspected = await tokens.inspect(login, access_token, now=now)
+    if isinstance(inspected, NotIssued):
+        raise InvalidClient(REFUSED)
+    admitted()
+    if inspected is None or inspected.grant is None:
+        return INACTIVE
+    return _described(context, inspected, inspected.grant)
+
+
+def _described(context: Context, inspected: Inspected, grant: Grant) -> dict[str, Any]:
+    facts, target = inspected.facts, inspected.target
+    enabled = grant.enabled_scope.split()
+    scope = [scope_id for scope_id in facts.scope.split() if scope_id in enabled]
+    if facts.target_grant_id:
+        scope = [one for one in scope if target is not None and can_be_opened(context.catalog, target, one)]
+    if not scope:
+        return INACTIVE
+    response: dict[str, Any] = {
+        "active": True,
+        "scope": " ".join(scope),
+        "client_id": facts.client_id,
+        "token_type": "bearer",
+        "exp": facts.expires_at,
+        "sub": facts.client_id,
+        "iss": context.settings.public_url,
+        "cds_grant_id": grant.grant_id,
+    }
+    if facts.authorization_details:
+        response["authorization_details"] = _details(context, facts.authorization_details, grant, response["scope"])
+    if target is not None:
+        response["cds_opened_grant"] = _opened(context, target)
+    return response
+
+
+def _details(context: Context, issued: list[Entry], grant: Grant, scope: str) -> list[Entry]:
+    """The entries of a token as far as its Grant still enables them."""
+    enabled = Extent(grant.enabled_scope, grant.enabled_authorization_details)
+    if issued != enabled.details:
+        issued = overlap(context.catalog, Extent(scope, issued), enabled, grant.created).details
+    return _in_effect(context, issued, grant)
+
+
+def _opened(context: Context, target: Grant) -> dict[str, Any]:
+    return {
+        "grant_id": target.grant_id,
+        "client_id": target.client_id,
+        "scope": target.enabled_scope,
+        "authorization_details": _in_effect(context, target.enabled_authorization_details, target),
+    }
+
+
+def _in_effect(context: Context, entries: Sequence[Entry], grant: Grant) -> list[Entry]:
+    timezone = ZoneInfo(context.catalog.server.timezone)
+    return resolve(entries, scopes=context.catalog.scopes, authorized_at=grant.created, timezone=timezone)
