@@ -1,8 +1,8 @@
 """Attachments of Messages: checked on their way in, kept in the file store, put back into the JSON on its way out.
 
-In the stored Message `data` is a reference: the control character 0x02, the size in bytes, a colon and a name. No Message
-can hold such a text otherwise, because control characters are refused in everything that comes in. The name is completed
-to a key with the registration_id of whoever reads, so a reference cannot lead into another registration.
+In the stored Message `data` is a reference: the control character 0x02, the size in bytes, a colon and a name. No
+Message can hold such a text otherwise, because control characters are refused in everything that comes in. The name is
+completed to a key with the registration_id of whoever reads, so a reference cannot lead into another registration.
 
 Source: CDS-WG1-02 6.1, 6.7 and 6.9; ambiguities C3, C22.
 """
@@ -17,19 +17,13 @@ from app.crypto.tokens import local_id
 from app.domain.context import Context
 from app.domain.field_files import decode_base64
 from app.domain.file_store import FileStore
+from app.domain.media_types import UNKNOWN_TYPE, is_media_type
 from app.domain.texts import is_line
 from app.errors import ContentTooLarge, InvalidRequest, NotFound, ServerError, StoreUnavailable
 from app.schemas.messages import MessageAttachment
 
 MAX_ATTACHMENTS: Final = 50
 MAX_FILENAME_LENGTH: Final = 255
-UNKNOWN_TYPE: Final = "application/octet-stream"
-
-_MIME_TYPE = re.compile(
-    r"[A-Za-z0-9][A-Za-z0-9!#$&^_.+-]{0,126}/[A-Za-z0-9][A-Za-z0-9!#$&^_.+-]{0,126}"
-    r"(?: ?; ?[A-Za-z0-9!#$&^_.+-]{1,64}=(?:[A-Za-z0-9!#$&^_.+-]{1,128}|\"[A-Za-z0-9 !#$&'()*+,./:=?^_-]{0,128}\")){0,8}"
-)
-"""A media type of RFC 6838 4.2, with the parameters that RFC 9110 8.3.1 lets follow."""
 
 _MARK: Final = "\x02"
 _MARK_IN_JSON: Final = b'"\\u0002'
@@ -103,7 +97,7 @@ def _filename(value: object, path: str) -> str:
         or not value.strip(". ")
     ):
         raise InvalidRequest(
-            f"{path} must be a name of at most {MAX_FILENAME_LENGTH} characters, without slashes and control characters.",
+            f"{path} must be a name of at most {MAX_FILENAME_LENGTH} characters without slashes or line ends.",
             field=path,
         )
     return value
@@ -113,13 +107,13 @@ def _mime_type(value: object, path: str) -> str:
     if value == "":
         # What a browser says of a file whose type it does not know; 6.7 has one name for that.
         return UNKNOWN_TYPE
-    if not isinstance(value, str) or _MIME_TYPE.fullmatch(value) is None:
+    if not isinstance(value, str) or not is_media_type(value):
         raise InvalidRequest(f"{path} must be a MIME type such as application/pdf, or {UNKNOWN_TYPE}.", field=path)
     return value
 
 
 async def keep(context: Context, message_id: str, attachments: Sequence[Attachment]) -> list[MessageAttachment]:
-    """Put the bytes of a new Message's attachments into the file store; what it returns belongs into the Message.
+    """Put the bytes of a new Message's attachments into the file store; what it returns belongs in the Message.
 
     Raises:
         StoreUnavailable: The file store did not take them; what it took is removed again.
@@ -151,7 +145,7 @@ def has_references(document: bytes) -> bool:
 
 
 def parts_of(document: bytes) -> list[bytes | Reference]:
-    """A document as it goes out: its JSON, cut where the Base64 text of an attachment belongs between quotation marks."""
+    """A document as it goes out: its JSON, cut where the Base64 text of an attachment belongs between quotes."""
     parts: list[bytes | Reference] = []
     end = 0
     for match in _REFERENCE_IN_JSON.finditer(document):

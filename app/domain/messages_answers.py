@@ -44,7 +44,7 @@ _REQUIREMENTS: Final = {
     MessageStatus.ERRORED: RequirementStatus.PENDING,
 }
 _TAKES_THE_LINK: Final = frozenset({MessageType.PRODUCTION_REQUEST, MessageType.GRANT_REQUEST})
-"""Requests that link what was made once they are complete (6.3). All others keep the link that their type asks for (6.1)."""
+"""Requests that link what was made once they are complete (6.3). Others keep the link of their type (6.1)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,8 +153,8 @@ def note_submission(
 ) -> None:
     """Move the request that a client_submission answers on to `pending`, whatever it was before (6.9, C20).
 
-    The answer to a pdf_form_request is confirmed by a `request_update` too (3.6); a server_request has none before it is
-    decided (C26).
+    The answer to a pdf_form_request is confirmed by a `request_update` too (3.6); a server_request has none before it
+    is decided (C26).
     """
     if request.object.type is MessageType.PDF_FORM_REQUEST:
         mark_pending(context, change, Case(request, registration=registration))
@@ -187,7 +187,7 @@ def mark_pending(context: Context, change: Change, case: Case, description: str 
 
 
 def requirement_after(case: Case, status: MessageStatus, change: Change) -> Registration | None:
-    """The Registration once the onboarding requirement behind a request has followed its status (3.6); None without one."""
+    """The Registration once the onboarding requirement behind a request follows its status (3.6), None without one."""
     field_id = case.request.internal.registration_field
     if not field_id:
         return None

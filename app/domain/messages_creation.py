@@ -51,8 +51,8 @@ class Surroundings:
 async def create(context: Context, access: Access, submitted: Mapping[str, Any]) -> Message:
     """Create the Message that a Client submits. A submission also moves on the request that it answers.
 
-    Two round trips, one more for somebody else's Client Object in a grant_request. Attachments are in the file store before
-    the Message is in the store of registrations, so a Message never refers to bytes that are not there.
+    Two round trips, one more for somebody else's Client Object in a grant_request. Attachments are in the file store
+    before the Message is in the store of registrations, so a Message never refers to bytes that are not there.
 
     Raises:
         InvalidToken, InsufficientScope: The caller may not.
@@ -92,7 +92,7 @@ async def _read_surroundings(context: Context, access: Access, submitted: Mappin
 
 
 async def _read_foreign_client(context: Context, access: Access, client_id: str) -> Stored[Client] | None:
-    """A Client Object of another registration, for which a Client may ask for Grants but of which it learns nothing (C24)."""
+    """A Client Object of another registration: a Client may ask for Grants for it and learns nothing about it (C24)."""
     parts = local_id(client_id)
     if parts is None or parts.registration_id == access.registration_id:
         return None
@@ -184,7 +184,7 @@ def _read_related(
 
 
 def _refuse_too_long(context: Context, message: Message) -> None:
-    """Hold everything but the attachments to the limit of an ordinary body, however long the body of this request was."""
+    """Hold everything but the attachments to the limit of an ordinary body, however long this body was."""
     limit_bytes = context.settings.max_body_bytes
     if len(encode(message)) > limit_bytes:
         raise ContentTooLarge(f"Without its attachments a Message may have {limit_bytes} bytes.")
@@ -197,11 +197,11 @@ async def _write(context: Context, access: Access, message: Message, around: Sur
         nonlocal fresh
         here, fresh = fresh or await _read_again(context, access, message), None
         change = Change(access.registration_id, access.now)
+        change.create(message, MessageInternal(thread=thread_of(here.previous)))
+        change.event("message.created", message.message_id)
         if message.type is MessageType.CLIENT_SUBMISSION:
             request = messages_requests.require_answerable(here.previous)
             note_submission(context, change, request, here.registration)
-        change.create(message, MessageInternal(thread=thread_of(here.previous)))
-        change.event("message.created", message.message_id)
         await context.records.apply(change)
 
     await until_written(write)

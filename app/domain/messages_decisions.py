@@ -6,11 +6,9 @@ Source: CDS-WG1-02 3.6, 6.2, 6.3 and 6.9; ambiguities A19, C9 to C13, C29.
 from collections.abc import Awaitable, Callable
 from typing import Final
 
-from app.domain import messages_field_changes
 from app.domain.context import Context
 from app.domain.messages import replies_in
 from app.domain.messages_answers import (
-    FINAL,
     Case,
     answer,
     mark_pending,
@@ -18,7 +16,7 @@ from app.domain.messages_answers import (
     refuse_silent_rejection,
     requirement_after,
 )
-from app.domain.messages_fields import MAX_DESCRIPTION_LENGTH, Related, read_description, read_uri, wanted_message
+from app.domain.messages_fields import Related, read_description, read_uri, wanted_message
 from app.domain.records import Access, Change, Listing, Stored, Wanted
 from app.domain.retries import until_written
 from app.domain.texts import one_of
@@ -37,21 +35,22 @@ DECISIONS: Final = {
     MessageType.PRODUCTION_REQUEST: _REVIEWED,
     MessageType.GRANT_REQUEST: _REVIEWED,
     MessageType.SUPPORT_REQUEST: frozenset({MessageStatus.PENDING, MessageStatus.COMPLETE}),
-    MessageType.FIELD_CHANGES: _REVIEWED | {MessageStatus.ERRORED},
 }
-"""The statuses that a decision may give to a Message of each type (6.3, C13)."""
+"""The statuses that a decision may give to a request of each type (6.3, C13)."""
 
 _SUBMITTABLE: Final = frozenset(
     {MessageType.PAYMENT_REQUEST, MessageType.ONLINE_FORM_REQUEST, MessageType.PDF_FORM_REQUEST}
 )
 
-Execute = Callable[[Change, Case, MessageStatus], Awaitable[Related | None]]
-"""Adds to a change what a final decision implies beyond Messages, and says what was made: the production Client Object, the
-listing of the Grants. For a `field_changes` Message it changes the Client Object and has nothing to link."""
+_MADE_BY_OTHERS: Final = frozenset({MessageType.PRODUCTION_REQUEST, MessageType.GRANT_REQUEST})
+
+Execute = Callable[[Change, Case], Awaitable[Related]]
+"""Adds to a change what an approval implies beyond Messages, and says what was made: the production Client Object, or
+the listing of the Grants."""
 
 Advance = Callable[[Change, Registration], Awaitable[Registration]]
-"""Called when an onboarding requirement is met, with the Registration as it is then: may add to the change what follows from
-it, such as a production Client Object, and returns the Registration to store."""
+"""Called when an onboarding requirement is met, with the Registration as it is then: may add to the change what follows
+from it, such as a production Client Object, and returns the Registration to store."""
 
 
 async def read_case(context: Context, access: Access, message_id: str) -> Case:
@@ -129,12 +128,12 @@ async def decide(
     Args:
         status: What `DECISIONS` has for the type of the Message.
         description: What the Client reads; a rejection needs one.
-        execute: Needed to complete a production_request or a grant_request, and to decide about field_changes.
+        execute: Needed to complete a production_request or a grant_request.
         advance: What follows from an onboarding requirement that is met.
-        receipt_uri: For a completed payment_request; without it the payment page, which shows the receipt once it is paid.
+        receipt_uri: For a completed payment_request; without it the payment page, which shows the receipt once paid.
 
     Returns:
-        The `request_update`, or the `field_changes` Message itself.
+        The `request_update`.
 
     Raises:
         NotFound: The registration has no such Message.
@@ -150,17 +149,13 @@ async def decide(
         request = case.request.object
         _refuse_impossible(case, status, description)
         change = Change(access.registration_id, access.now)
-        related = await execute(change, case, status) if execute and _is_executed(request, status) else None
-        if request.type is MessageType.PAYMENT_REQUEST and status is MessageStatus.COMPLETE:
-            related = (receipt or request.related_uri or request.uri, RelatedType.PAYMENT_RECEIPT)
-        _refuse_unlinked(request, status, related)
-        if request.type is MessageType.FIELD_CHANGES:
-            message = messages_field_changes.conclude(change, case, status, description)
-        else:
-            message = answer(context, change, case, status, description, related=related)
-            await _follow_requirement(change, case, status, advance)
+        related: Related | None = None
+        if status is MessageStatus.COMPLETE:
+            related = await _carry_out(change, case, execute, receipt or request.related_uri or request.uri)
+        update = answer(context, change, case, status, description, related=related)
+        await _follow_requirement(change, case, status, advance)
         await context.records.apply(change)
-        return message
+        return update
 
     return await until_written(write)
 
@@ -179,8 +174,7 @@ async def request_pending(context: Context, access: Access, message_id: str, des
         AlreadyDecided: The request is complete.
         Conflict: Others kept changing the request.
     """
-    if len(description) > MAX_DESCRIPTION_LENGTH:
-        read_description(description)
+    read_description(description)
 
     async def write() -> Message:
         case = await read_case(context, access, message_id)
@@ -207,22 +201,19 @@ def _refuse_impossible(case: Case, status: MessageStatus, description: str) -> N
     refuse_silent_rejection(status, description)
 
 
-def _is_executed(request: Message, status: MessageStatus) -> bool:
-    if request.type is MessageType.FIELD_CHANGES:
-        return status in FINAL
-    return status is MessageStatus.COMPLETE
+async def _carry_out(change: Change, case: Case, execute: Execute | None, receipt_uri: str) -> Related | None:
+    """Do what an approval implies; returns what the answer links."""
+    request: Message = case.request.object
+    if request.type is MessageType.PAYMENT_REQUEST:
+        return receipt_uri, RelatedType.PAYMENT_RECEIPT
+    if request.type in _MADE_BY_OTHERS:
+        if execute is None:
+            raise ValueError(f"a {request.type} is completed by making what it asks for (6.3)")
+        return await execute(change, case)
+    return None
 
 
-def _refuse_unlinked(request: Message, status: MessageStatus, related: Related | None) -> None:
-    """A production_request or grant_request is complete only with what was asked for (6.3): the caller has to make it."""
-    made = request.type in {MessageType.PRODUCTION_REQUEST, MessageType.GRANT_REQUEST}
-    if made and status is MessageStatus.COMPLETE and related is None:
-        raise ValueError(f"a {request.type} is completed by making what it asks for")
-
-
-async def _follow_requirement(
-    change: Change, case: Case, status: MessageStatus, advance: Advance | None
-) -> None:
+async def _follow_requirement(change: Change, case: Case, status: MessageStatus, advance: Advance | None) -> None:
     registration = requirement_after(case, status, change)
     if registration is None or case.registration is None:
         return

@@ -35,7 +35,7 @@ class Allowance:
 
 
 def allowance_of(context: Context, target: Client | None, registration: Registration) -> Allowance:
-    """What a grant_request may ask for: what its target has, or without one everything that the registration has (C25)."""
+    """What a grant_request may ask for: what its target has, or without one all that the registration has (C25)."""
     if target:
         return Allowance(target.scope.split(), target.authorization_details_types)
     known = [scope.id for scope in client_objects.scopes_of(context.catalog, registration.scope)]
@@ -85,9 +85,7 @@ def _read_grant(
         )
     field = f"{path}.authorization_details"
     if not isinstance(details, list) or not (details or scope.split()):
-        raise InvalidRequest(
-            f"{field} must be an array; it may be empty when the scope says everything.", field=field
-        )
+        raise InvalidRequest(f"{field} must be an array; it may be empty when the scope says everything.", field=field)
     _refuse_other_types(details, allowance, field)
     validate(
         details,
@@ -149,8 +147,9 @@ def refuse_texts(submitted: Mapping[str, Any]) -> None:
 
 
 def read_submission(request: Message, submitted: object, *, has_attachments: bool) -> list[UpdateRequest]:
-    """The answers of a client_submission: to a server_request one per field at most, to a pdf_form_request a link to the
-    filled-in form unless it is attached (6.9, C2, C19).
+    """The answers of a client_submission (6.9, C2, C19).
+
+    To a server_request that is one per field at most, to a pdf_form_request a link to the form unless it is attached.
 
     Raises:
         InvalidRequest: An answer is missing, empty, malformed or was not asked for.

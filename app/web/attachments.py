@@ -42,7 +42,7 @@ class ExpandedAnswer(Answer):
         length = b"%d" % attachments.length_of(self._parts)
         self.raw_headers = [(name, length if name == b"content-length" else value) for name, value in self.raw_headers]
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+    async def __call__(self, scope: Scope, _receive: Receive, send: Send) -> None:
         """Send it; raises StoreUnavailable before anything is sent when the file store does not answer."""
         start = {"type": "http.response.start", "status": self.status_code, "headers": self.raw_headers}
         if scope["method"] == "HEAD":

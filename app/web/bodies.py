@@ -13,7 +13,8 @@ from app.schemas.encoding import MAX_DEPTH, decode
 
 _BODY_SECONDS: Final = 60
 _MAX_PARAMETERS: Final = 100
-_CONTROL_ESCAPE = re.compile(rb"(?<!\\)(?:\\\\)*\\u00(?:0[0-8bBcCeEfF]|1[0-9a-fA-F]|7[fF])")
+_CONTROL_ESCAPE = re.compile(rb"\\u00(?:0[0-8bBcCeEfF]|1[0-9a-fA-F]|7[fF])")
+_BACKSLASH: Final = ord("\\")
 
 
 async def read_body(request: Request[Any], *, limit_bytes: int) -> bytes:
@@ -60,11 +61,26 @@ def parse_json_object(body: bytes) -> dict[str, Any]:
         raise InvalidRequest("The body is not valid JSON in UTF-8.", detail=str(error)) from error
     if not isinstance(value, dict):
         raise InvalidRequest("The body is not a JSON object.")
-    if _CONTROL_ESCAPE.search(body):
+    if _has_control_escape(body):
         raise InvalidRequest("Text must not contain control characters other than tab and line ends.")
     if _is_deeper_than(value, MAX_DEPTH):
         raise InvalidRequest(f"The body is nested deeper than {MAX_DEPTH} levels.")
     return value
+
+
+def _has_control_escape(body: bytes) -> bool:
+    """Whether JSON text escapes a control character other than tab and line ends.
+
+    The pattern begins with plain text, because `re` finds that fast: a body may be 20 MB of Base64.
+    """
+    for match in _CONTROL_ESCAPE.finditer(body):
+        before = match.start()
+        while before and body[before - 1] == _BACKSLASH:
+            before -= 1
+        # An odd number of backslashes before it means that this one is text itself.
+        if (match.start() - before) % 2 == 0:
+            return True
+    return False
 
 
 def _is_deeper_than(value: object, levels: int) -> bool:
