@@ -26,7 +26,7 @@ from app.domain.texts import one_of
 from app.errors import Conflict, ContentTooLarge, InvalidRequest
 from app.schemas.clients import Client
 from app.schemas.encoding import encode
-from app.schemas.messages import Message, MessageInternal, MessageStatus, MessageType, RelatedType
+from app.schemas.messages import Message, MessageInternal, MessageStatus, MessageType
 from app.schemas.registrations import Registration
 
 CREATED_STATUS: Final = {
@@ -78,16 +78,16 @@ async def create(context: Context, access: Access, submitted: Mapping[str, Any])
 async def _read_surroundings(context: Context, access: Access, submitted: Mapping[str, Any]) -> Surroundings:
     """Read what a Message names, and check the token with it."""
     uri = submitted.get("related_uri")
-    target = target_of(context.links, uri) if isinstance(uri, str) else None
-    client_id = (target.object_id or "") if target and target.type is RelatedType.CLIENT else ""
+    wanted = target_of(context.links, uri).wanted if isinstance(uri, str) else None
+    target = wanted if wanted and wanted.kind is Client else Wanted(Client, "")
     previous, client, registration = await context.records.load(
         access,
         wanted_message(context.links, submitted.get("previous_uri")),
-        Wanted(Client, client_id),
+        target,
         Wanted(Registration, access.registration_id),
     )
     if client is None and submitted.get("type") == MessageType.GRANT_REQUEST:
-        client = await _read_foreign_client(context, access, client_id)
+        client = await _read_foreign_client(context, access, target.object_id)
     return Surroundings(previous, client, registration)
 
 

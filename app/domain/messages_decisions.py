@@ -44,7 +44,7 @@ _SUBMITTABLE: Final = frozenset(
 
 _MADE_BY_OTHERS: Final = frozenset({MessageType.PRODUCTION_REQUEST, MessageType.GRANT_REQUEST})
 
-Execute = Callable[[Change, Case], Awaitable[Related]]
+Execute = Callable[[Change, Case, MessageStatus], Awaitable[Related | None]]
 """Adds to a change what an approval implies beyond Messages, and says what was made: the production Client Object, or
 the listing of the Grants."""
 
@@ -209,7 +209,7 @@ async def _carry_out(change: Change, case: Case, execute: Execute | None, receip
     if request.type in _MADE_BY_OTHERS:
         if execute is None:
             raise ValueError(f"a {request.type} is completed by making what it asks for (6.3)")
-        return await execute(change, case)
+        return await execute(change, case, MessageStatus.COMPLETE)
     return None
 
 

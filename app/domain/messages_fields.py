@@ -8,9 +8,12 @@ from msgspec import UNSET, UnsetType
 from app.crypto.tokens import local_id
 from app.domain import urls
 from app.domain.links import Links
-from app.domain.records import Stored, Wanted
+from app.domain.records import AnyObject, Stored, Wanted
 from app.domain.texts import is_line, is_text
 from app.errors import InvalidRequest
+from app.schemas.clients import Client
+from app.schemas.credentials import Credential
+from app.schemas.grants import Grant
 from app.schemas.messages import Message, RelatedType
 
 MAX_NAME_LENGTH: Final = 256
@@ -27,6 +30,13 @@ _API_LINKS: Final = {
     "grants": (RelatedType.GRANT_LIST, RelatedType.GRANT),
 }
 
+_KINDS: Final[dict[RelatedType, type[AnyObject]]] = {
+    RelatedType.CLIENT: Client,
+    RelatedType.MESSAGE: Message,
+    RelatedType.CREDENTIAL: Credential,
+    RelatedType.GRANT: Grant,
+}
+
 Related = tuple[str, RelatedType]
 """`related_uri` and `related_type`."""
 
@@ -36,6 +46,11 @@ class Target(NamedTuple):
 
     type: RelatedType
     object_id: str | None = None
+
+    @property
+    def wanted(self) -> Wanted | None:
+        """The object to load, or None when it is none of ours."""
+        return Wanted(_KINDS[self.type], self.object_id) if self.object_id else None
 
 
 def target_of(links: Links, uri: str) -> Target:
@@ -57,8 +72,8 @@ def target_of(links: Links, uri: str) -> Target:
 
 def wanted_message(links: Links, uri: object) -> Wanted:
     """The Message that a `previous_uri` names; one that cannot be found when it names none."""
-    target = target_of(links, uri) if isinstance(uri, str) else Target(RelatedType.MORE_INFO)
-    return Wanted(Message, (target.object_id or "") if target.type is RelatedType.MESSAGE else "")
+    wanted = target_of(links, uri).wanted if isinstance(uri, str) else None
+    return wanted if wanted and wanted.kind is Message else Wanted(Message, "")
 
 
 def thread_of(previous: Stored[Message] | None) -> str:
