@@ -101,7 +101,7 @@ class TestAuthlib:
             "grant_types": ["client_credentials"],
         }
         async with session() as anonymous:
-            answer = await anonymous.post(registration_endpoint, json=request, withhold_token=True)
+            answer = await anonymous.request("POST", registration_endpoint, json=request, withhold_token=True)
         assert answer.status_code == 201
         registered: dict[str, Any] = answer.json()
         ClientMetadataClaims(registered, {}).validate()
