@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 import structlog
 from starlette.types import Receive, Scope, Send
 
-from app.api import coverage, credentials, files, health, messages, onboarding, server_metadata
+from app.api import clients, coverage, credentials, files, health, messages, onboarding, server_metadata
 from app.catalog import Catalog
 from app.crypto.sealing import Sealer
 from app.crypto.secret_keys import load_secret_keys
@@ -121,6 +121,7 @@ class Service:
             *token.routes,
             *introspection.routes,
             *revocation.routes,
+            *clients.routes,
             *credentials.routes,
             *messages.routes,
             *onboarding.routes,

@@ -16,6 +16,7 @@ from app.domain import client_metadata, client_objects, credentials, onboarding,
 from app.domain.context import Context
 from app.domain.records import Change
 from app.domain.registration_fields import Submitted
+from app.domain.registration_files import new_key
 from app.domain.texts import is_name
 from app.errors import Conflict, InvalidClientMetadata
 from app.schemas.clients import Client, ClientStatus
@@ -89,7 +90,9 @@ def requested_scopes(catalog: Catalog, scope: object) -> list[Scope]:
 
 async def _keep_files(context: Context, registration_id: str, submitted: Submitted) -> dict[str, str]:
     """Put submitted images and PDFs into the file store; their keys by field name."""
-    keys = {name: f"registrations/{registration_id}/{name}" for name in submitted.files}
+    keys = {
+        name: new_key(context.randomness, registration_id, name, file) for name, file in submitted.files.items()
+    }
     for name, key in keys.items():
         await context.files.put(key, submitted.files[name].content)
     return keys
