@@ -2,8 +2,8 @@
 
 The bytes of a file lie in the file store under a key that is never written twice; its record lies in the library.
 Sharing makes a Grant of a files scope in the registration of a Client Object, and copies the record there in the same
-change. The library notes every Grant before it exists, so whoever revises or deletes a file knows where to look; whoever
-shares looks at the library once more afterwards, in case somebody did so just then.
+change. The library notes every Grant before it exists, so whoever revises or deletes a file knows where to look;
+whoever shares looks at the library once more afterwards, in case somebody did so just then.
 
 Source: CDS-WG1-02 3.3.3 and section 9; ambiguities G10, G13.
 """
