@@ -12,7 +12,7 @@ from app.domain.field_files import FieldFile
 
 def new_key(randomness: Randomness, registration_id: str, field_name: str, file: FieldFile) -> str:
     """Where a file that was submitted now is to be put."""
-    return f"registrations/{registration_id}/{field_name}/{_digest(file)}.{randomness.file_id()}"
+    return f"registrations/{registration_id}/{field_name}/{_digest(file)}-{randomness.file_id()}"
 
 
 def is_same_file(key: str, file: FieldFile) -> bool:
@@ -26,7 +26,7 @@ def is_same_content(key: str, other: str) -> bool:
 
 
 def _digest_in(key: str) -> str:
-    return key.rpartition("/")[2].partition(".")[0]
+    return key.rpartition("/")[2].partition("-")[0]
 
 
 def _digest(file: FieldFile) -> str:

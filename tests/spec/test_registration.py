@@ -8,7 +8,9 @@ import pytest
 from msgspec.structs import replace
 
 from app.catalog import Catalog
+from app.domain.records import Wanted
 from app.errors import StoreUnavailable
+from app.schemas.registrations import Registration
 from app.store import keys
 from tests.conftest import ADMIN_SCOPE, PUBLIC_URL, REQUIRED_FIELDS, MakeServer, Server, changed
 from tests.domain.samples import png
@@ -273,7 +275,10 @@ async def test_registration_field_values_show_on_the_objects_that_ask_for_them(s
     assert "cds_company_name" not in clients["cds_client_admin"]
     assert "cds_company_name" not in clients["ple_grid_status"]
     assert all("cds_company_logo" not in client for client in clients.values())
-    stored = await server.context.files.get(f"registrations/{registered.registration_id}/cds_company_logo")
+    wanted = Wanted(Registration, registered.registration_id)
+    (registration,) = await server.context.records.load(registered.access, wanted)
+    assert registration is not None
+    stored = await server.context.files.get(registration.object.field_files["cds_company_logo"])
     assert stored == png()
 
 
