@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 import structlog
 from starlette.types import Receive, Scope, Send
 
-from app.api import clients, coverage, credentials, files, health, messages, onboarding, server_metadata
+from app.api import clients, coverage, credentials, files, grants, health, messages, onboarding, server_metadata
 from app.catalog import Catalog
 from app.crypto.sealing import Sealer
 from app.crypto.secret_keys import load_secret_keys
@@ -124,6 +124,7 @@ class Service:
             *clients.routes,
             *credentials.routes,
             *messages.routes,
+            *grants.routes,
             *onboarding.routes,
             *files.routes(self.catalog),
             *health.routes(self.is_ready),

@@ -61,9 +61,10 @@ async def carry_out(
 ) -> None:
     """Add changed Grants and all that follows to `change`; what did not change is left alone.
 
-    One more round trip for each level of Grants that are concerned, and none when there cannot be any. `dependents` has
-    the standing Grants that open a Grant, by its id, when the caller has read them already. Without `tell` there is no
-    Message for each Grant, because the caller writes one about all of them.
+    One more round trip for each level of Grants that are concerned, and none when there cannot be any. Afterwards the
+    states of the edits are as they are written, with their `modified`. `dependents` has the standing Grants that open a
+    Grant, by its id, when the caller has read them already. Without `tell` there is no Message for each Grant, because
+    the caller writes one about all of them.
     """
     work = _Edits(edits)
     known = dict(dependents or {})
@@ -164,6 +165,7 @@ def _write(context: Context, change: Change, one: Edit, *, tell: bool) -> None:
     if after != before:
         after = replace(after, modified=max(one.at, before.modified))
         change.event("grant.modified", after.grant_id)
+        one.state = State(after, internal)
         if tell:
             changelog.note_grant(context, change, after.grant_id, describe(before, after))
     change.replace(one.stored, after, internal)
