@@ -2,7 +2,7 @@
 
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -52,7 +52,7 @@ class Registered:
     client_id: str
     client_secret: str
     token: str = ""
-    headers: dict[str, str] = field(default_factory=dict)
+    token_until: datetime | None = None
 
     @property
     def registration_id(self) -> str:
@@ -65,9 +65,10 @@ class Registered:
         return Access(self.registration_id, self.server.clock.now)
 
     async def call(self, method: str, path: str, **kwargs: Any) -> httpx.Response:
-        """A call with the admin access token; the token is fetched at the first one."""
-        if not self.token:
+        """A call with the admin access token; the token is fetched at the first one and when it is old."""
+        if not self.token_until or self.server.clock.now >= self.token_until:
             self.token = await self.server.access_token(self.client_id, self.client_secret)
+            self.token_until = self.server.clock.now + timedelta(minutes=50)
         headers = {"Authorization": f"Bearer {self.token}"} | kwargs.pop("headers", {})
         return await self.server.http.request(method, path, headers=headers, **kwargs)
 
@@ -216,8 +217,9 @@ async def server(make_server: MakeServer) -> Server:
 
 def changed(catalog: Catalog, **sections: Any) -> Catalog:
     """A catalog with some sections replaced, e.g. `changed(catalog, registration={"production": "automatic"})`."""
-    new = {
-        name: msgspec.structs.replace(getattr(catalog, name), **value) if isinstance(value, dict) else value
-        for name, value in sections.items()
-    }
+    new = {}
+    for name, value in sections.items():
+        section = getattr(catalog, name)
+        is_part = isinstance(section, msgspec.Struct) and isinstance(value, dict)
+        new[name] = msgspec.structs.replace(section, **value) if is_part else value
     return msgspec.structs.replace(catalog, **new)
