@@ -52,14 +52,14 @@ def session(client_id: str = "", client_secret: str = "", **more: Any) -> AsyncO
 
 
 class TestAuthlib:
-    @pytest.mark.clause("RFC8414-2-01", "RFC8414-3.3-01", "WG1-02-3-02", "WG1-02-3.1-01", "WG1-02-3.1-05")
+    @pytest.mark.clause("RFC8414-3.3-01", "WG1-02-3-02", "WG1-02-3.1-05")
     def test_discovery(self, issuer):
         metadata = metadata_of(issuer)
 
         metadata.validate()
         assert metadata["issuer"] == issuer
 
-    @pytest.mark.clause("WG1-02-4-01", "RFC7591-3.2.1-01", "RFC7662-2.2-01", "RFC7009-2.2-01", "WG1-02-3.2-05")
+    @pytest.mark.clause("WG1-02-4-01", "RFC7591-3.2.1-01", "RFC7662-2.2-01", "WG1-02-3.2-05", "WG1-02-3.2-06")
     async def test_registration_token_introspection_and_revocation(self, issuer):
         metadata = metadata_of(issuer)
         registered = await self.register(metadata["registration_endpoint"])
@@ -78,7 +78,7 @@ class TestAuthlib:
         assert inactive.json() == {"active": False}
         assert used.status_code == 401
 
-    @pytest.mark.clause("RFC6749-5.2-01", "RFC6749-5.2-02")
+    @pytest.mark.clause("RFC6749-5.2-01")
     async def test_refusals_are_errors_that_the_library_understands(self, issuer):
         metadata = metadata_of(issuer)
         registered = await self.register(metadata["registration_endpoint"])
@@ -103,6 +103,7 @@ class TestAuthlib:
         async with session() as anonymous:
             answer = await anonymous.request("POST", registration_endpoint, json=request, withhold_token=True)
         assert answer.status_code == 201
+        assert answer.headers["content-type"] == "application/json"
         registered: dict[str, Any] = answer.json()
         ClientMetadataClaims(registered, {}).validate()
         return registered
@@ -132,8 +133,8 @@ def is_installed() -> bool:
     return all(there.get(name, {}).get("integrity") == package["integrity"] for name, package in wanted.items() if name)
 
 
-@pytest.mark.clause("RFC6749-2.3.1-01", "RFC6749-5.1-01", "RFC7591-3.2.1-01", "RFC7662-2.2-02", "RFC7009-2.2-01")
-@pytest.mark.clause("RFC8414-3.2-01", "RFC6750-3.1-01")
+@pytest.mark.clause("RFC6749-2.3.1-01", "RFC6749-5.1-01", "RFC6749-5.2-02", "RFC6750-3.1-01", "RFC7009-2.2-01")
+@pytest.mark.clause("RFC7591-3.2.1-01", "RFC7662-2.2-01", "RFC8414-3.2-01", "RFC8414-3.3-01")
 def test_oauth4webapi_accepts_every_answer(issuer, node):
     run = subprocess.run(
         [node, "client.mjs", issuer, SCOPE],

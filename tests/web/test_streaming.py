@@ -56,7 +56,6 @@ async def http(pieces: Pieces) -> AsyncIterator[httpx.AsyncClient]:
         yield http
 
 
-@pytest.mark.clause("WG1-02-9.4-01")
 async def test_the_whole_file_comes_with_the_headers_that_make_it_a_saved_file(http):
     answer = await http.get(URL)
 
