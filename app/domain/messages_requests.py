@@ -15,6 +15,7 @@ from app.domain.authorization_details import requires_entry, validate
 from app.domain.context import Context
 from app.domain.messages_fields import read_description, read_entries, read_field_id, read_uri
 from app.domain.records import Access, Stored
+from app.domain.texts import one_of
 from app.errors import InvalidAuthorizationDetails, InvalidRequest
 from app.schemas.clients import Client, ClientStatus
 from app.schemas.messages import GrantRequest, Message, MessageStatus, MessageType, UpdateRequest
@@ -187,8 +188,7 @@ def _refuse_unasked(answers: Sequence[UpdateRequest], asked: Sequence[str]) -> N
     for place, answer in enumerate(answers):
         if answer.field not in asked or answer.field in seen:
             raise InvalidRequest(
-                f"updates_requested.{place}.field must be a field of the request, each at most once: "
-                f"{', '.join(asked)}.",
+                f"updates_requested.{place}.field must be {one_of(asked)}, each at most once.",
                 field=f"updates_requested.{place}.field",
             )
         seen.add(answer.field)
