@@ -54,5 +54,5 @@ $(VENV)/.installed-for-tests: requirements-build.lock requirements-test.lock | $
 
 tests/oauth4webapi/node_modules: tests/oauth4webapi/package-lock.json
 	@command -v npm >/dev/null || { echo 'npm is needed for tests; on Debian and Ubuntu: apt-get install npm'; exit 1; }
-	npm ci --silent --no-audit --no-fund --prefix tests/oauth4webapi
+	npm ci --ignore-scripts --silent --no-audit --no-fund --prefix tests/oauth4webapi
 	@touch $@

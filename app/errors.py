@@ -1,7 +1,7 @@
 """Every refusal: its code, its status and the text a caller may read.
 
-`description` is public and is shown to whoever asked; `detail` is for the log alone and may hold the cause. A refusal is
-raised where a rule is broken and turned into HTTP in one place, `app.web.errors`.
+`description` is public and is shown to whoever asked; `detail` is for the log alone and may hold the cause. A refusal
+is raised where a rule is broken and turned into HTTP in one place, `app.web.errors`.
 """
 
 from typing import ClassVar

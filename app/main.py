@@ -4,6 +4,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import partial
 
 import structlog
 from starlette.types import Receive, Scope, Send
@@ -14,6 +15,7 @@ from app.crypto.sealing import Sealer
 from app.crypto.secret_keys import load_secret_keys
 from app.crypto.tokens import Randomness
 from app.domain.context import Context
+from app.domain.grant_times import settle_due
 from app.domain.links import Links
 from app.files.file_store import FileStore
 from app.oauth import as_metadata, introspection, registration, revocation, token
@@ -151,6 +153,7 @@ def build_state(settings: Settings, catalog: Catalog, connection: Connection, pa
         randomness=parts.randomness or Randomness(),
         links=Links(settings.public_url),
     )
+    records.settle_due = partial(settle_due, context)
     limiters = Limiters(
         anonymous=RateLimiter(settings.rate_limit_anonymous, parts.clock),
         client=RateLimiter(settings.rate_limit_client, parts.clock),

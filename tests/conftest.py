@@ -201,9 +201,7 @@ async def make_server(demo_catalog: Catalog, clock: Clock) -> AsyncIterator[Make
             await service.start()
             stack.push_async_callback(service.stop)
             transport = httpx.ASGITransport(app=service, raise_app_exceptions=False)
-            http = await stack.enter_async_context(
-                httpx.AsyncClient(transport=transport, base_url=settings.public_url)
-            )
+            http = await stack.enter_async_context(httpx.AsyncClient(transport=transport, base_url=settings.public_url))
             return Server(service, http, clock)
 
         yield make

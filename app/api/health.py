@@ -1,7 +1,7 @@
 """Probes: alive as long as the process answers, ready while it is started and not draining.
 
-Neither asks the store: when a shared store is down, taking every server out of rotation would make it worse, so requests answer
-503 with Retry-After instead.
+Neither asks the store: when a shared store is down, taking every server out of rotation would make it worse, so
+requests answer 503 with Retry-After instead.
 """
 
 from collections.abc import Callable

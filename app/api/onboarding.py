@@ -1,7 +1,7 @@
 """What the links of onboarding Messages lead to (CDS-WG1-02 3.6): a blank PDF, a page elsewhere, or a text to read.
 
-The links do not expire and may be opened as often as one likes (ambiguities A25). They show nothing about the registration, so
-they need no sign-in.
+The links do not expire and may be opened as often as one likes (ambiguities A25). They show nothing about the
+registration, so they need no sign-in.
 """
 
 import html

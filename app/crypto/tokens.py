@@ -1,8 +1,8 @@
 """Ids, secrets and tokens: how they are made, what they carry in clear and how they are found again.
 
-A registration_id is two hexadecimal digits (its shard) and twelve random characters. Every id and every token that leaves the
-house begins with it, so whoever holds one of them knows where to look and cannot name a place in another registration.
-Secrets and tokens have a prefix of ours, so that secret scanners recognise them.
+A registration_id is two hexadecimal digits (its shard) and twelve random characters. Every id and every token that
+leaves the house begins with it, so whoever holds one of them knows where to look and cannot name a place in another
+registration. Secrets and tokens have a prefix of ours, so that secret scanners recognise them.
 """
 
 import base64
@@ -67,7 +67,8 @@ def _characters(number: int, length: int) -> str:
 def digest(secret: str) -> str:
     """What stands in the store for a secret or a token: SHA-256, URL-safe, 43 characters.
 
-    The values are random 256-bit strings, so a plain digest is enough and a look-up by it tells a timer nothing about them.
+    The values are random 256-bit strings, so a plain digest is enough and a look-up by it tells a timer nothing about
+    them.
     """
     return base64.urlsafe_b64encode(hashlib.sha256(secret.encode()).digest())[:43].decode()
 

@@ -1,7 +1,7 @@
 """The changelog that a Client reads as Messages (CDS-WG1-02 5.3, 7.3 and section 6).
 
-Every Client Object, Credential or Grant that is added, removed or modified after the registration leaves a `private_message`
-from the Server (ambiguities B19). Secrets never appear in it.
+Every Client Object, Credential or Grant that is added, removed or modified after the registration leaves a
+`private_message` from the Server (ambiguities B19). Secrets never appear in it.
 """
 
 from typing import Any
@@ -38,11 +38,7 @@ def tell(
     about: tuple[str, RelatedType] | None = None,
     type_: MessageType = MessageType.PRIVATE_MESSAGE,
 ) -> Message:
-    """Add a Message from the Server to `change`.
-
-    Args:
-        about: `related_uri` and `related_type`.
-    """
+    """Add a Message from the Server to `change`; `about` is its `related_uri` and `related_type`."""
     message = server_message(
         context,
         change,

@@ -64,14 +64,17 @@ def status_options(scope_ids: Iterable[str], status: ClientStatus) -> list[Clien
 
 
 def create(
-    context: Context, change: Change, registration: Registration, client_id: str, scopes: Sequence[Scope], status: ClientStatus
+    context: Context,
+    change: Change,
+    registration: Registration,
+    client_id: str,
+    scopes: Sequence[Scope],
+    status: ClientStatus,
 ) -> Client:
     """Add a new Client Object to a change, with every field that 5.1 requires.
 
-    Args:
-        registration: Whose it is; its submitted metadata and field values are copied (A4, A5).
-        scopes: What it is for; they share response types, grant types and authentication method.
-        status: `production` or `sandbox`.
+    It gets the metadata and field values that were submitted with its registration (A4, A5). The scopes share response
+    types, grant types and authentication method; the status is `production` or `sandbox`.
     """
     client = _new_client(context, registration, client_id, scopes, status, change.now)
     change.create(client, ClientInternal(assigned_scope=client.scope))
@@ -125,14 +128,16 @@ def authorization_details_types(scopes: Iterable[Scope]) -> list[str]:
 
 def listed_fields(scopes: Iterable[Scope]) -> list[str]:
     """The ids of the registration fields that the scopes require or take."""
-    both = (field_id for scope in scopes for field_id in (*scope.registration_requirements, *scope.registration_optional))
+    both = (
+        field_id for scope in scopes for field_id in (*scope.registration_requirements, *scope.registration_optional)
+    )
     return list(dict.fromkeys(both))
 
 
 def _shown_values(catalog: Catalog, scopes: Iterable[Scope], values: Mapping[str, Any]) -> dict[str, Any]:
     """The registration field values that these scopes' objects show (A5)."""
     names = (catalog.registration_fields[field_id].field_name for field_id in listed_fields(scopes))
-    return {name: values[name] for name in names if name in values}
+    return {name: values[name] for name in names if name and name in values}
 
 
 def scopes_of(catalog: Catalog, scope: str) -> list[Scope]:

@@ -26,8 +26,8 @@ _REQUESTS = {
 def request_step(context: Context, change: Change, field: RegistrationField) -> Message | None:
     """Add the Message that asks for an onboarding step; None for a step that only the Server takes (internal_review).
 
-    The link is a URL of ours that never expires (A25); the description names the field, because nothing else in a Message
-    does (A20).
+    The link is a URL of ours that never expires (A25); the description names the field, because nothing else in a
+    Message does (A20).
     """
     kinds = _REQUESTS.get(field.type)
     if kinds is None:
@@ -57,7 +57,7 @@ def request_review(context: Context, change: Change, client: Client) -> Message:
         MessageType.PRODUCTION_REQUEST,
         status=MessageStatus.PENDING,
         name="Production access",
-        description=f"We review production access for {client.scope}. Nothing is needed from you; the answer comes as a Message.",
+        description=f"We review production access for {client.scope}. The answer will be a Message.",
         related_uri=client.cds_client_uri,
         related_type=RelatedType.CLIENT,
     )

@@ -1,7 +1,8 @@
 """How a Client gets from the sandbox into production.
 
-A production Client Object is made next to the sandbox one when a production_request is approved, when an operator says so
-without one, or, where the catalog's `registration.production` is `automatic`, when the last onboarding step is met.
+A production Client Object is made next to the sandbox one when a production_request is approved, when an operator
+says so without one, or, where the catalog's `registration.production` is `automatic`, when the last onboarding step
+is met.
 
 Source: CDS-WG1-02 4.2, 6.3 and 6.9; ambiguities A4, A18, A19.
 """

@@ -1,8 +1,8 @@
 """What the domain asks of its store: read for somebody, list for somebody, and apply a change as a whole.
 
-The store keeps objects (`Client`, `Message`, `Credential`, `Grant`, `ServerProvidedFile`, `Registration`) of a registration
-together. Every object has a public part, which is what goes over the wire, and an internal part. A version identifies the
-state that was read; it changes whenever the object does.
+The store keeps objects (`Client`, `Message`, `Credential`, `Grant`, `ServerProvidedFile`, `Registration`) of a
+registration together. Every object has a public part, which is what goes over the wire, and an internal part. A
+version identifies the state that was read; it changes whenever the object does.
 """
 
 from collections.abc import Callable, Sequence
@@ -20,7 +20,7 @@ from app.schemas.messages import Message
 from app.schemas.registrations import Registration
 
 AnyObject = Client | Message | Credential | Grant | ServerProvidedFile | Registration
-T = TypeVar("T", bound=Struct, covariant=True)
+T_co = TypeVar("T_co", bound=Struct, covariant=True)
 
 PAGE_SIZE = 100
 """Objects per page of every listing (ambiguities J1, C16)."""
@@ -47,9 +47,9 @@ class TokenFacts(Struct, frozen=True):
 class Access:
     """On whose behalf the store is read.
 
-    With a `token_digest` every read checks the token in the same round trip, refuses with InvalidToken when it is unknown,
-    expired or cut off, with InsufficientScope when it lacks `scope`, and leaves what it stands for in `token`. Without one
-    the server itself asks.
+    With a `token_digest` every read checks the token in the same round trip, refuses with InvalidToken when it is
+    unknown, expired or cut off, with InsufficientScope when it lacks `scope`, and leaves what it stands for in `token`.
+    Without one the server itself asks.
     """
 
     registration_id: str
@@ -59,20 +59,22 @@ class Access:
     token: TokenFacts | None = None
     admitted: Callable[[TokenFacts], None] | None = None
     """Called when the token is good and before anything else happens; may refuse, as a rate limit does."""
+    settled: bool = False
+    """Whether Grants are read as they are stored, because those that are due have been brought up to date before."""
 
 
 class Wanted(NamedTuple):
-    """One object that an operation needs: its type and its id as a caller wrote it (also a foreign or a senseless one)."""
+    """One object that an operation needs: its type, and its id as a caller wrote it, which may be no id at all."""
 
     kind: type[AnyObject]
     object_id: str
 
 
 @dataclass(frozen=True, slots=True)
-class Stored(Generic[T]):
+class Stored(Generic[T_co]):
     """An object as it is in the store."""
 
-    object: T
+    object: T_co
     internal: Any
     version: int
 
@@ -148,7 +150,8 @@ class Change:
     due: dict[str, datetime | None] = field(default_factory=dict)
     """grant_id to the moment when time changes the Grant, or None when nothing is due any more."""
     unchanged: list[Stored[Any]] = field(default_factory=list)
-    """Objects that are not written, but on whose state the change rests: `apply` raises Conflict when one has changed."""
+    """Objects that are not written, but on whose state the change rests: `apply` raises Conflict when one has
+    changed."""
     vacant: list[tuple[type[AnyObject], tuple[str, str]]] = field(default_factory=list)
     """Filters, as in a Listing, that no object may fit before the change: `apply` raises Conflict when one does."""
 
@@ -186,6 +189,9 @@ class Records(Protocol):
 
     async def find(self, access: Access, listing: Listing) -> Sequence[Stored[Any]]:
         """The objects of one page, for an operation that goes on to change them. One round trip."""
+
+    async def due_grants(self, access: Access) -> Sequence[Stored[Grant]]:
+        """Grants whose time has come and that nobody has brought up to date yet, a batch of them. One round trip."""
 
     async def apply(self, change: Change) -> None:
         """Write a change. One round trip. Raises Conflict when an object is no longer as it was read."""

@@ -41,7 +41,8 @@ async def register(context: Context, metadata: Mapping[str, Any], *, now: dateti
     """Create a registration from a client registration request.
 
     Raises:
-        InvalidClientMetadata: A scope is not on offer or the admin scope is missing (A6, A7), or a field is not acceptable.
+        InvalidClientMetadata: A scope is not on offer or the admin scope is missing (A6, A7), or a field is not
+        acceptable.
             Nothing was created.
         StoreUnavailable: The store or the file store did not answer.
     """
@@ -90,9 +91,7 @@ def requested_scopes(catalog: Catalog, scope: object) -> list[Scope]:
 
 async def _keep_files(context: Context, registration_id: str, submitted: Submitted) -> dict[str, str]:
     """Put submitted images and PDFs into the file store; their keys by field name."""
-    keys = {
-        name: new_key(context.randomness, registration_id, name, file) for name, file in submitted.files.items()
-    }
+    keys = {name: new_key(context.randomness, registration_id, name, file) for name, file in submitted.files.items()}
     for name, key in keys.items():
         await context.files.put(key, submitted.files[name].content)
     return keys

@@ -10,7 +10,7 @@ from typing import NamedTuple, Protocol
 
 from msgspec import Struct
 
-from app.domain.records import Access, Stored, TokenFacts
+from app.domain.records import Stored, TokenFacts
 from app.schemas.clients import Client
 from app.schemas.grants import Grant
 
@@ -81,7 +81,7 @@ class TokenStore(Protocol):
         target: Stored[Grant] | None,
         facts: StandingFacts,
     ) -> bool:
-        """Make `grant` the standing one for every key in `asked`. False when one of the three changed since it was read."""
+        """Make `grant` the standing one for every key in `asked`; False when one of the three changed meanwhile."""
 
     async def inspect(self, login: ClientLogin, access_token: str, *, now: datetime) -> Inspected | NotIssued | None:
         """Authenticate and look at a token: None when it is inactive or another registration's. One round trip."""

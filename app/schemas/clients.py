@@ -18,8 +18,8 @@ class ClientStatus(StrEnum):
 class Client(Struct, kw_only=True, frozen=True):
     """One Client Object, as 5.1 lays it out.
 
-    `extra` holds what stands beside the named fields in the JSON object: registration field values (`cds_…`) and RFC 7591
-    fields that we keep but do not interpret.
+    `extra` holds what stands beside the named fields in the JSON object: registration field values (`cds_…`) and RFC
+    7591 fields that we keep but do not interpret.
     """
 
     client_id: str
@@ -52,7 +52,8 @@ class ClientInternal(Struct, kw_only=True, frozen=True, omit_defaults=True):
     """What we know about a Client Object and do not show."""
 
     assigned_scope: str = ""
-    """The scope it was created with: the most that a PUT may set, and the default that a PUT without `scope` restores."""
+    """The scope it was created with: the most that a PUT may set, and the default that a PUT without `scope`
+    restores."""
     disabled_by_operator: bool = False
     disabled_at: int = 0
     """Unix second at which it was last disabled, which is when all of its Credentials expired (7.1)."""

@@ -15,8 +15,8 @@ class CredentialType(StrEnum):
 class Credential(Struct, kw_only=True, frozen=True):
     """One Credential, as 7.1 lays it out.
 
-    `client_secret` is set while a new Credential is on its way into the store, which seals it; loaded objects leave it UNSET,
-    and documents that go to the Client carry it again.
+    `client_secret` is set while a new Credential is on its way into the store, which seals it; loaded objects leave
+    it UNSET, and documents that go to the Client carry it again.
     """
 
     credential_id: str

@@ -115,7 +115,7 @@ class MessageInternal(Struct, kw_only=True, frozen=True, omit_defaults=True):
     files: dict[str, str] = field(default_factory=dict)
     """On `field_changes`: the new files under review by field, as keys in the file store; "" where a file is to go."""
     updates: list[str] = field(default_factory=list)
-    """On a request: message_ids of its `request_update` Messages that are open or pending themselves, oldest first. They
-    take over the status of the next one (ambiguities C10)."""
+    """On a request: message_ids of its `request_update` Messages that are open or pending themselves, oldest first.
+    They take over the status of the next one (ambiguities C10)."""
     thread: str = ""
     """On a reply: message_id of the Message with which the exchange began."""

@@ -49,4 +49,3 @@ class Registration(Struct, kw_only=True, frozen=True):
     """By registration field id."""
     next_client: int = 1
     """The number of the next Client Object."""
-

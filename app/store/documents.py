@@ -1,7 +1,7 @@
 """Objects as bytes: what is stored is what goes out, but for two marks.
 
-Our own URLs are stored with the control character 0x01 in place of `CDS_PUBLIC_URL`, so that they follow the setting when it
-changes. JSON never contains that byte, which makes both directions one `bytes.replace`.
+Our own URLs are stored with the control character 0x01 in place of `CDS_PUBLIC_URL`, so that they follow the setting
+when it changes. JSON never contains that byte, which makes both directions one `bytes.replace`.
 """
 
 from typing import Any
@@ -49,5 +49,5 @@ class Documents:
         return stored.replace(_BASE, self._base)
 
     def expand_all(self, stored: list[bytes]) -> list[bytes]:
-        """`expand` for a page of documents; joining them first makes it three passes instead of a hundred small ones."""
+        """`expand` for a page of documents; joined first, so that it takes three passes and not a hundred small ones."""
         return self.expand(_SEPARATOR.join(stored)).split(_SEPARATOR) if stored else []

@@ -1,7 +1,8 @@
 """Which indexes an object is in.
 
-An index is a sorted set of local ids by position. The position of an object is the second of its last modification times a
-million plus a running number, so it orders a listing, breaks ties, works as a cursor and serves as the object's version.
+An index is a sorted set of local ids by position. The position of an object is the second of its last modification
+times a million plus a running number, so it orders a listing, breaks ties, works as a cursor and serves as the object's
+version.
 """
 
 from dataclasses import dataclass
@@ -9,14 +10,13 @@ from datetime import datetime
 from typing import Any
 
 from app.crypto.tokens import local_id
-from app.domain.records import AnyObject
+from app.domain.records import AnyObject, Nothing
 from app.schemas.clients import Client, ClientInternal
 from app.schemas.credentials import Credential, CredentialInternal
 from app.schemas.files import FileInternal, ServerProvidedFile
 from app.schemas.grants import Grant, GrantInternal
 from app.schemas.messages import Message, MessageInternal, MessageStatus
 from app.schemas.registrations import Registration
-from app.domain.records import Nothing
 
 POSITIONS_PER_SECOND = 1_000_000
 

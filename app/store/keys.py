@@ -1,9 +1,9 @@
 """Every key name.
 
-A registration's keys share a prefix that is its id with braces around the first two characters, the shard: `{3f}8kq2…:o`. Redis
-Cluster hashes what is inside the braces, so all that belongs to a registration is in one slot, and so are the event stream
-and the index of its shard, which a change can therefore append to in the same atomic step. 256 shards are plenty of slots
-for any cluster and few enough to ask all of them.
+A registration's keys share a prefix that is its id with braces around the first two characters, the shard:
+`{3f}8kq2…:o`. Redis Cluster hashes what is inside the braces, so all that belongs to a registration is in one slot,
+and so are the event stream and the index of its shard, which a change can therefore append to in the same atomic
+step. 256 shards are plenty of slots for any cluster and few enough to ask all of them.
 
 Below a prefix:
 
@@ -20,8 +20,8 @@ Below a prefix:
 
 Of a shard: `{3f}:events` (stream) and `{3f}:registrations` (sorted set by creation).
 
-Server-Provided Files belong to no registration. The library has their records under one prefix, `{files}`: operators share a
-file by hand now and then, and Clients never get there, because they read the copies in their own registration.
+Server-Provided Files belong to no registration. The library has their records under one prefix, `{files}`: operators
+share a file by hand now and then, and Clients never get there, because they read the copies in their own registration.
 
 | suffix | type | holds |
 | --- | --- | --- |

@@ -1,7 +1,7 @@
 """The version of how things are stored.
 
-A server works with a store of its own version and of the one before or after, so that a rollout can mix them; anything farther
-away is refused at the start instead of being misread.
+A server works with a store of its own version and of the one before or after, so that a rollout can mix them;
+anything farther away is refused at the start instead of being misread.
 """
 
 from typing import Final
@@ -23,6 +23,6 @@ async def require_compatible(connection: Connection) -> None:
     await connection.command("SET", keys.SCHEMA, VERSION, "NX", writes=True)
     found = int(await connection.command("GET", keys.SCHEMA) or VERSION)
     if abs(found - VERSION) > 1:
-        raise ConfigurationError(
-            [f"The store has schema version {found}, this server works with {VERSION - 1} to {VERSION + 1}: upgrade step by step."]
-        )
+        supported = f"{VERSION - 1} to {VERSION + 1}"
+        problem = f"The store has schema version {found}, this server works with {supported}: upgrade step by step."
+        raise ConfigurationError([problem])

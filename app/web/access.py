@@ -21,7 +21,9 @@ from app.web.state import Facts, State
 _SCHEME = re.compile(r"\s*([A-Za-z]+)\s+(\S+)\s*", re.ASCII)
 
 MISSING_TOKEN = "This needs an access token in the Authorization header: Bearer, then the token."  # noqa: S105
-REFUSED_CLIENT = "The client_id or the client_secret is wrong, expired or disabled; HTTP Basic authentication is expected."
+REFUSED_CLIENT = (
+    "The client_id or the client_secret is wrong, expired or disabled; HTTP Basic authentication is expected."
+)
 
 
 def bearer(request: Request[State], scope: str) -> Access:
@@ -56,7 +58,7 @@ class _Admission:
 
 
 def client_login(request: Request[State]) -> ClientLogin:
-    """The client_id and client_secret of HTTP Basic, percent-encoded as RFC 6749 says or plain as the spec's example has it.
+    """The client_id and client_secret of HTTP Basic, percent-encoded (RFC 6749) or plain (the spec's example).
 
     Raises:
         InvalidClient: There are none, or they cannot be ours.

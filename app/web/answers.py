@@ -39,14 +39,14 @@ class Answer(Response):
             *headers,
         ]
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+    async def __call__(self, _scope: Scope, _receive: Receive, send: Send) -> None:
         """Send it."""
         await send({"type": "http.response.start", "status": self.status_code, "headers": self.raw_headers})
         await send({"type": "http.response.body", "body": self.body})
 
 
 def json_answer(body: object, *, status: int = 200, headers: Headers = NO_STORE) -> Answer:
-    """A JSON document: bytes go out as they are, everything else is encoded. Not to be cached unless `headers` says so."""
+    """A JSON document: bytes go out as they are, all else is encoded. Not to be cached unless `headers` says so."""
     encoded = body if isinstance(body, bytes) else encode(body)
     return Answer(encoded, content_type=b"application/json", status=status, headers=headers)
 

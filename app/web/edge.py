@@ -114,9 +114,7 @@ class Edge:
             self._log.info("refused", request_id=facts.request_id, error=error.code, detail=error.detail)
         if isinstance(error, InvalidToken | InvalidClient):
             try:
-                self._state["limiters"].failed_auth.hit(
-                    source_address(scope, self._state["settings"].trusted_proxies)
-                )
+                self._state["limiters"].failed_auth.hit(source_address(scope, self._state["settings"].trusted_proxies))
             except TooManyRequests as limit:
                 return limit
         return error

@@ -1,7 +1,8 @@
 """The one place where refusals become HTTP.
 
-OAuth endpoints answer the objects of RFC 6749 5.2 and RFC 7591 3.2.2; everything else answers RFC 9457 problem details that
-carry `error` and `error_description` too (ambiguities J5), so that a client written in the OAuth manner works as well.
+OAuth endpoints answer the objects of RFC 6749 5.2 and RFC 7591 3.2.2; everything else answers RFC 9457 problem
+details that carry `error` and `error_description` too (ambiguities J5), so that a client written in the OAuth manner
+works as well.
 """
 
 import re
@@ -17,10 +18,10 @@ from app.errors import (
     StoreUnavailable,
     TooManyRequests,
 )
+from app.schemas.encoding import encode
 from app.web.access import MISSING_TOKEN
 from app.web.answers import NO_STORE, Answer
 from app.web.routing import ErrorStyle
-from app.schemas.encoding import encode
 
 REALM = "cds"
 _NOT_ALLOWED = re.compile(r"[^\x20-\x21\x23-\x5B\x5D-\x7E]")

@@ -1,7 +1,7 @@
 """Pages of listings: cursors in, links out (ambiguities J2, J3).
 
-A cursor is opaque to callers: `n` or `o` (towards newer or older) and a position in base 36. Links keep every filter of the
-request and are absolute.
+A cursor is opaque to callers: `n` or `o` (towards newer or older) and a position in base 36. Links keep every filter
+of the request and are absolute.
 """
 
 from collections.abc import Iterable
@@ -51,7 +51,9 @@ def cursor_text(place: Cursor) -> str:
     return ("n" if place.newer else "o") + digits
 
 
-def link(request: Request[State], path: str, place: Cursor | None, *, name: str = "cursor", drop: Iterable[str] = ()) -> str | None:
+def link(
+    request: Request[State], path: str, place: Cursor | None, *, name: str = "cursor", drop: Iterable[str] = ()
+) -> str | None:
     """The absolute URL of a neighbouring page, or None at an end. Parameters in `drop` are left out of it."""
     if place is None:
         return None

@@ -1,7 +1,7 @@
 """Rate limits (CDS-WG1-02 11.3, CDS-WG1-01 8.2), counted in this process.
 
-Each limiter is a generic cell rate algorithm over a dictionary: a caller may spend its whole allowance at once and gets it back
-evenly. Counting here costs no round trip and no write; with several processes each has its own count.
+Each limiter is a generic cell rate algorithm over a dictionary: a caller may spend its whole allowance at once and
+gets it back evenly. Counting here costs no round trip and no write; with several processes each has its own count.
 """
 
 import math

@@ -10,9 +10,7 @@ from app.logs import configure
 from app.web.routing import ErrorStyle, Route
 from tests.conftest import PUBLIC_URL, REQUIRED_FIELDS, Registered, Server
 
-EVERYTHING = (
-    "cds_client_admin ple_customer_data ple_grid_status ple_interconnection cds_server_provided_files_ple"
-)
+EVERYTHING = "cds_client_admin ple_customer_data ple_grid_status ple_interconnection cds_server_provided_files_ple"
 PUBLIC = {
     "/.well-known/cds-server-metadata.json",
     "/.well-known/oauth-authorization-server",
@@ -42,7 +40,9 @@ def calls(server: Server, registration_id: str) -> list[tuple[str, str, Route]]:
         if route.path in PUBLIC:
             continue
         path = re.sub(
-            r"\{(\w+)\}", lambda match: registration_id + IDS.get(match[1], "") if match[1] in IDS else "fzzz", route.path
+            r"\{(\w+)\}",
+            lambda match: registration_id + IDS.get(match[1], "") if match[1] in IDS else "fzzz",
+            route.path,
         )
         every += [(method, path, route) for method in route.endpoints]
     return every

@@ -33,7 +33,9 @@ async def objects_of(registered: Registered, scope: str) -> dict[str, dict[str, 
     return {one["cds_status"]: one for one in listing if one["scope"] == scope}
 
 
-@pytest.mark.clause("WG1-02-4.2-19", "WG1-02-6.3-04", "WG1-02-3.6-16", "WG1-02-3.6-24", "WG1-02-3.6-34", "WG1-02-3.6-42")
+@pytest.mark.clause(
+    "WG1-02-4.2-19", "WG1-02-6.3-04", "WG1-02-3.6-16", "WG1-02-3.6-24", "WG1-02-3.6-34", "WG1-02-3.6-42"
+)
 async def test_an_approved_request_leads_to_a_new_production_object(server: Server) -> None:
     """With its Credential, its changelog, and the link on request and answer; whatever steps are open."""
     registered = await server.register("cds_client_admin ple_interconnection", client_name="Meadow")

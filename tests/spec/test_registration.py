@@ -15,9 +15,7 @@ from app.store import keys
 from tests.conftest import ADMIN_SCOPE, PUBLIC_URL, REQUIRED_FIELDS, MakeServer, Server, changed
 from tests.domain.samples import png
 
-EVERYTHING = (
-    "cds_client_admin ple_customer_data ple_grid_status ple_interconnection cds_server_provided_files_ple"
-)
+EVERYTHING = "cds_client_admin ple_customer_data ple_grid_status ple_interconnection cds_server_provided_files_ple"
 REQUIRED_MEMBERS = {
     "client_id": str,
     "client_id_issued_at": int,
@@ -378,7 +376,9 @@ async def test_onboarding_steps_are_asked_for_at_once(server: Server) -> None:
     registered = await server.register(EVERYTHING)
 
     messages = await registered.messages()
-    by_field = {one["description"].rpartition(": ")[2]: one for one in messages if "Registration field" in one["description"]}
+    by_field = {
+        one["description"].rpartition(": ")[2]: one for one in messages if "Registration field" in one["description"]
+    }
 
     expected = {
         "data_terms": ("online_form_request", "online_form"),
@@ -484,7 +484,9 @@ async def test_a_registration_takes_one_round_trip(server: Server) -> None:
     assert server.connection.round_trips == before + 1
 
 
-async def test_a_store_outage_is_503_and_says_when_to_try_again(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_store_outage_is_503_and_says_when_to_try_again(
+    server: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Never a success, and the files that came along are of no consequence."""
 
     async def down(*_: object) -> None:

@@ -86,9 +86,7 @@ async def test_a_change_with_one_outdated_object_writes_nothing(records: RedisRe
     change, client, _, grant = new_registration()
     await records.apply(change)
     access = Access(change.registration_id, NOW)
-    old_client, old_grant = await records.load(
-        access, Wanted(Client, client.client_id), Wanted(Grant, grant.grant_id)
-    )
+    old_client, old_grant = await records.load(access, Wanted(Client, client.client_id), Wanted(Grant, grant.grant_id))
     assert old_client
     assert old_grant
     first = Change(change.registration_id, NOW)
@@ -101,9 +99,7 @@ async def test_a_change_with_one_outdated_object_writes_nothing(records: RedisRe
     with pytest.raises(Conflict):
         await records.apply(second)
 
-    now_client, now_grant = await records.load(
-        access, Wanted(Client, client.client_id), Wanted(Grant, grant.grant_id)
-    )
+    now_client, now_grant = await records.load(access, Wanted(Client, client.client_id), Wanted(Grant, grant.grant_id))
     assert now_client
     assert now_client.object.client_name == "First"
     assert now_grant == old_grant
@@ -241,9 +237,7 @@ async def test_a_secret_is_sealed_in_the_store_and_clear_in_the_answer(records: 
 
     values = await records.connection.command("HVALS", keys.prefix(change.registration_id) + ":o")
     secrets = await records.connection.command("HGETALL", keys.prefix(change.registration_id) + ":auth")
-    document = await records.document(
-        Access(change.registration_id, NOW), Wanted(Credential, credential.credential_id)
-    )
+    document = await records.document(Access(change.registration_id, NOW), Wanted(Credential, credential.credential_id))
 
     assert str(credential.client_secret).encode() not in b"".join(values)
     assert str(credential.client_secret).encode() not in repr(secrets).encode()
@@ -256,9 +250,7 @@ async def test_our_urls_follow_the_public_url(records: RedisRecords) -> None:
     await records.apply(change)
 
     records.documents = Documents("https://moved.example/cds")
-    document = decode(
-        await records.document(Access(change.registration_id, NOW), Wanted(Client, client.client_id))
-    )
+    document = decode(await records.document(Access(change.registration_id, NOW), Wanted(Client, client.client_id)))
 
     assert document["cds_client_uri"] == f"https://moved.example/cds/cds-api/v1/clients/{client.client_id}"
 
