@@ -26,11 +26,15 @@ MAX_CHILDREN = 1000
 
 @dataclass(slots=True)
 class Edit:
-    """A Grant as it was read and as it is to be; `at` is when it became so."""
+    """A Grant as it was read and as it is to be.
+
+    `at` is when it became so, and `reason` a sentence for the Message about it.
+    """
 
     stored: Stored[Grant]
     state: State
     at: datetime
+    reason: str = ""
 
     @property
     def before(self) -> Grant:
@@ -125,7 +129,7 @@ def is_openable(context: Context, grant: Grant) -> bool:
 async def _related(
     context: Context, change: Change, one: Edit, known: Mapping[str, Sequence[Stored[Grant]]]
 ) -> _Related:
-    access = Access(change.registration_id, change.now)
+    access = Access(change.registration_id, change.now, settled=True)
     before, after = one.before, one.state.grant
     dependents: Sequence[Stored[Grant]] = ()
     if _access_of(before) != _access_of(after) and is_openable(context, before):
@@ -167,7 +171,8 @@ def _write(context: Context, change: Change, one: Edit, *, tell: bool) -> None:
         change.event("grant.modified", after.grant_id)
         one.state = State(after, internal)
         if tell:
-            changelog.note_grant(context, change, after.grant_id, describe(before, after))
+            what = f"{describe(before, after)} {one.reason}".rstrip()
+            changelog.note_grant(context, change, after.grant_id, what)
     change.replace(one.stored, after, internal)
     change.due[after.grant_id] = next_due(State(after, internal))
     if _has_lost(before, after):

@@ -21,10 +21,14 @@ from app.store.documents import Documents
 KEPT_EVENTS = 10_000
 """Events that each shard's stream keeps at least."""
 
+DUE_BATCH = 100
+"""Grants that are brought up to date in one change."""
+
 SCRIPTS = (
     Script.load("read", prelude="access"),
     Script.load("page", prelude="access"),
     Script.load("apply", writes=True),
+    Script.load("due", writes=True),
 )
 
 _EXPIRED = "The access token is expired, revoked or unknown."
@@ -97,6 +101,12 @@ class RedisRecords:
             self._stored(listing.kind, fields[2 * at], fields[2 * at + 1], position) for at, position in enumerate(positions)
         ]
 
+    async def due_grants(self, access: Access) -> Sequence[Stored[Grant]]:
+        """See `Records.due_grants`."""
+        script_keys = [keys.prefix(access.registration_id)]
+        flat = await self.connection.run("due", script_keys, int(access.now.timestamp()), DUE_BATCH)
+        return [self._stored(Grant, *flat[at : at + 3]) for at in range(0, len(flat), 3)]
+
     async def apply(self, change: Change) -> None:
         """See `Records.apply`."""
         values: list[bytes | str] = []
@@ -117,7 +127,8 @@ class RedisRecords:
         """What a reading script answers behind the token and the due flag, once due Grants are settled."""
         script_keys = [keys.prefix(access.registration_id)]
         now = int(access.now.timestamp())
-        answer = await self.connection.run(script, script_keys, access.token_digest, now, int(grants), *args)
+        look = int(grants and not access.settled)
+        answer = await self.connection.run(script, script_keys, access.token_digest, now, look, *args)
         admit(access, answer)
         if answer[1]:
             if self.settle_due:
