@@ -61,16 +61,18 @@ async def carry_out(
     edits: Iterable[Edit],
     *,
     dependents: Mapping[str, Sequence[Stored[Grant]]] | None = None,
+    created: Sequence[Grant] = (),
     tell: bool = True,
 ) -> None:
     """Add changed Grants and all that follows to `change`; what did not change is left alone.
 
     One more round trip for each level of Grants that are concerned, and none when there cannot be any. Afterwards the
     states of the edits are as they are written, with their `modified`. `dependents` has the standing Grants that open a
-    Grant, by its id, when the caller has read them already. Without `tell` there is no Message for each Grant, because
+    Grant, by its id, when the caller has read them already, and `created` the sub-Grants that the change adds. Without
+    `tell` there is no Message for each Grant, because
     the caller writes one about all of them.
     """
-    work = _Edits(edits)
+    work = _Edits(edits, created)
     known = dict(dependents or {})
     fresh = list(work.by_id.values())
     while fresh:
@@ -88,13 +90,19 @@ async def carry_out(
 class _Edits:
     """The edits of one change, each Grant once."""
 
-    def __init__(self, edits: Iterable[Edit]) -> None:
+    def __init__(self, edits: Iterable[Edit], created: Sequence[Grant]) -> None:
         self.by_id = {one.before.grant_id: one for one in edits}
+        self._created = created
 
     def state(self, stored: Stored[Grant]) -> State:
         """What a Grant is as things stand."""
         known = self.by_id.get(stored.object.grant_id)
         return known.state if known else state_of(stored)
+
+    def children(self, parent: Stored[Grant], stored: Sequence[Stored[Grant]]) -> list[Grant]:
+        """The sub-Grants of a Grant as things stand, those in the store and the new ones."""
+        new = [one for one in self._created if one.parent == parent.object.grant_id]
+        return [*(self.state(one).grant for one in stored), *new]
 
     def become(self, stored: Stored[Grant], state: State, at: datetime) -> Iterable[Edit]:
         """Note a new state; the edit, or nothing when the Grant is like that already."""
@@ -136,7 +144,7 @@ async def _related(
         already = known.get(before.grant_id)
         dependents = await dependents_of(context, access, before.grant_id) if already is None else already
     families = []
-    if before.status != after.status:
+    if before.status != after.status or before.children != after.children:
         if after.parent:
             (parent,), children = await asyncio.gather(
                 context.records.load(access, Wanted(Grant, after.parent)),
@@ -158,7 +166,7 @@ def _consequences(context: Context, work: _Edits, one: Edit, related: _Related) 
         followed = follow_target(context.catalog, work.state(stored), one.state.grant, one.before)
         yield from work.become(stored, followed, one.at)
     for parent, children in related.families:
-        reassessed = reassess_parent(work.state(parent), [work.state(child).grant for child in children])
+        reassessed = reassess_parent(work.state(parent), work.children(parent, children))
         yield from work.become(parent, reassessed, one.at)
 
 
