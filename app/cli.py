@@ -11,12 +11,14 @@ if TYPE_CHECKING:
     from app.catalog import Catalog
     from app.settings import Settings
 
+COMMAND = "cds-server"
 DEFAULT_PORT = 8000
+DEFAULT_URL = f"http://127.0.0.1:{DEFAULT_PORT}"
 DRAIN_SECONDS = 2.0
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
-@click.version_option(package_name="cds-registration-server", prog_name="cds-server")
+@click.version_option(package_name="cds-registration-server", prog_name=COMMAND)
 def main() -> None:
     """Server metadata and client registration as LF Energy's CDS-WG1-01 and CDS-WG1-02 describe them.
 
@@ -98,7 +100,18 @@ Register a client:
 
   curl {url}/oauth/register -H 'Content-Type: application/json' \\
     -d '{{"client_name": "My first client", "scope": "{" ".join(first_scopes(catalog))}"}}'
+
+Or watch a client's whole life, request by request, in another terminal:
+
+  {demo_command(url)}
 """)
+
+
+def demo_command(url: str) -> str:
+    """How to start the demo against that URL: like this command itself, which need not be on the PATH."""
+    started = Path(sys.argv[0])
+    command = str(started) if started.name == COMMAND else COMMAND
+    return f"{command} demo" if url == DEFAULT_URL else f"{command} demo {url}"
 
 
 def first_scopes(catalog: "Catalog") -> list[str]:
@@ -128,3 +141,29 @@ def check(catalog: Path | None) -> None:
         click.echo(f"{len(problems)} problem{'s' * (len(problems) > 1)}.", err=True)
         sys.exit(1)
     click.echo("Settings and catalog are fine.")
+
+
+@main.command()
+@click.argument("url", default=DEFAULT_URL)
+def demo(url: str) -> None:
+    """Play a Client's whole life against the running server at URL, and show every request and answer.
+
+    URL is any server's base URL, or that of its metadata document. A new Client is registered there and stays behind.
+    """
+    from httpx import HTTPError, InvalidURL, UnsupportedProtocol
+    from rich.console import Console
+
+    from app.demo import Unexpected, play
+
+    try:
+        play(url, Console())
+    except Unexpected as error:
+        problem = str(error)
+    except (InvalidURL, UnsupportedProtocol):
+        problem = f"{url} is not a URL such as {DEFAULT_URL}."
+    except HTTPError as error:
+        problem = f"{url} does not answer: {str(error) or type(error).__name__}. Is the server running?"
+    else:
+        return
+    click.echo(f"{COMMAND}: {problem}", err=True)
+    sys.exit(1)

@@ -38,7 +38,7 @@ def test_help_names_the_commands_and_loads_nothing_heavy():
     loaded = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
 
     assert loaded.stdout.strip() == "[]"
-    assert {"serve", "check"} <= set(run("--help").output.split())
+    assert {"serve", "check", "demo"} <= set(run("--help").output.split())
 
 
 def test_check_is_content_with_the_demo():
@@ -179,6 +179,7 @@ def test_people_are_welcomed_with_a_registration_to_paste(tmp_path):
     assert f"{url}/.well-known/cds-server-metadata.json" in output
     assert f"curl {url}/oauth/register" in output
     assert "cds_client_admin" in output
+    assert f"cds-server demo {url}" in output
 
 
 def test_a_port_in_use_is_told_before_anything_starts(tmp_path):
