@@ -48,8 +48,12 @@ async def create(context: Context, access: Access, client_id: str, terms: Terms)
     return await until_written(attempt)
 
 
-def add(context: Context, change: Change, client: Stored[Client], state: State) -> None:
-    """Add a new Grant to a change that rests on its Client Object, with its Message. Raises Conflict when disabled."""
+def add(context: Context, change: Change, client: Stored[Client], state: State, reason: str = "") -> None:
+    """Add a new Grant to a change that rests on its Client Object, with a Message that ends with `reason`.
+
+    Raises:
+        Conflict: The Client Object is disabled.
+    """
     if client.object.cds_status is ClientStatus.DISABLED:
         raise Conflict("The Client Object is disabled.", field="client_id")
     grant, internal = state
@@ -59,7 +63,7 @@ def add(context: Context, change: Change, client: Stored[Client], state: State) 
     if due := next_due(state):
         change.due[grant.grant_id] = due
     what = f"was made for Client Object {grant.client_id} with the scope {grant.scope}; it is {grant.status} now."
-    changelog.note_grant(context, change, grant.grant_id, what)
+    changelog.note_grant(context, change, grant.grant_id, f"{what} {reason}".rstrip())
 
 
 def _require_all(found: Sequence[Stored[Grant] | None], field: str) -> list[Stored[Grant]]:

@@ -110,6 +110,8 @@ class GrantInternal(Struct, kw_only=True, frozen=True, omit_defaults=True):
     standing: str = ""
     """What a client_credentials token request has to ask for to get its token under this Grant (ambiguities E2): the
     key that `app.domain.standing_grants` makes. Empty on all other Grants, and on those that are not used again."""
+    request: str = ""
+    """The message_id of the grant_request that it was made for, when that came from another registration (C24)."""
     resume: Resume | None = None
     """While its access is withheld: what to restore."""
     approved: Approved | None = None

@@ -91,6 +91,8 @@ def _grant_indexes(grant: Grant, internal: GrantInternal) -> set[str]:
         names.add(f"grants:resume:{local(grant.client_id)}")
     if internal.standing:
         names.add(f"grants:standing:{internal.standing}")
+    if internal.request:
+        names.add(f"grants:request:{internal.request}")
     return names
 
 
