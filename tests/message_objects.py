@@ -12,9 +12,7 @@ from tests.conftest import PUBLIC_URL, Registered
 MESSAGES = "/cds-api/v1/messages"
 LISTS = ("outstanding", "unread", "read")
 
-EVERYTHING = (
-    "cds_client_admin ple_customer_data ple_grid_status ple_interconnection cds_server_provided_files_ple"
-)
+EVERYTHING = "cds_client_admin ple_customer_data ple_grid_status ple_interconnection cds_server_provided_files_ple"
 
 _REQUIRED = {
     "message_id": str,
@@ -29,6 +27,7 @@ _REQUIRED = {
     "name": str,
     "description": str,
 }
+_ANY = {"complete", "open", "pending", "rejected", "errored"}
 _STATUSES = {
     "notification": {"complete"},
     "private_message": {"complete"},
@@ -37,10 +36,11 @@ _STATUSES = {
     "production_request": {"pending", "complete", "rejected"},
     "grant_request": {"pending", "complete", "rejected"},
     "field_changes": {"pending", "complete", "rejected", "errored"},
-    **dict.fromkeys(
-        ("server_request", "payment_request", "online_form_request", "pdf_form_request", "request_update"),
-        {"complete", "open", "pending", "rejected", "errored"},
-    ),
+    "server_request": _ANY,
+    "payment_request": _ANY,
+    "online_form_request": _ANY,
+    "pdf_form_request": _ANY,
+    "request_update": _ANY,
 }
 _RELATED_TYPES = {
     "more_info", "documentation", "support", "online_form", "pdf_form", "payment_form", "payment_receipt",
@@ -144,7 +144,5 @@ async def operator_decides(
 ) -> dict[str, Any]:
     """The request_update by which an operator decides, as the Client sees it."""
     context = client.server.context
-    update = await decide(
-        context, client.access, message["message_id"], MessageStatus(status), description, **how
-    )
+    update = await decide(context, client.access, message["message_id"], MessageStatus(status), description, **how)
     return await reread(client, update)

@@ -3,12 +3,14 @@
 Source: CDS-WG1-02 3.6, 6.2, 6.3 and 6.9; ambiguities A19, C9 to C13, C29.
 """
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import replace
 from typing import Final
 
 from app.domain.context import Context
 from app.domain.messages import replies_in
 from app.domain.messages_answers import (
+    FINAL,
     Case,
     answer,
     mark_pending,
@@ -54,7 +56,7 @@ from it, such as a production Client Object, and returns the Registration to sto
 
 
 async def read_case(context: Context, access: Access, message_id: str) -> Case:
-    """A Message that waits for a decision, with everything that the decision will change. Up to three round trips.
+    """A Message that waits for a decision, with everything that the decision will change. Up to five round trips.
 
     For a client_submission that is the request which it answers: its own status is always `complete`.
 
@@ -71,10 +73,8 @@ async def read_case(context: Context, access: Access, message_id: str) -> Case:
     if stored.object.type is MessageType.CLIENT_SUBMISSION:
         stored = await _answered_by(context, access, stored)
     case = await _with_updates(context, access, stored, registration)
-    if stored.object.type is not MessageType.PRODUCTION_REQUEST:
-        return case
-    siblings = await _siblings(context, access, stored)
-    return Case(case.request, case.updates, case.registration, siblings)
+    siblings = [await _with_updates(context, access, one) for one in await _siblings(context, access, stored)]
+    return replace(case, siblings=siblings)
 
 
 async def _answered_by(context: Context, access: Access, submission: Stored[Message]) -> Stored[Message]:
@@ -100,16 +100,35 @@ async def _with_updates(
     return Case(request, updates, registration)
 
 
-async def _siblings(context: Context, access: Access, request: Stored[Message]) -> list[Case]:
-    """Other production_requests for the same Client Object that wait: one decision answers them all (A19)."""
-    waiting = await context.records.find(access, Listing(Message, filters=((("outstanding", ""),),)))
+async def _siblings(context: Context, access: Access, request: Stored[Message]) -> list[Stored[Message]]:
+    """Undecided requests for the same thing, which one decision answers together.
+
+    They are other production_requests for the same Client Object (A19), and payment and form requests that were sent
+    again because a link had expired (3.6, A25).
+    """
+    if request.object.type is MessageType.PRODUCTION_REQUEST:
+        others = await context.records.find(access, Listing(Message, filters=((("outstanding", ""),),)))
+    elif request.object.type in _SUBMITTABLE:
+        others = await _exchange_of(context, access, request)
+    else:
+        return []
     return [
-        await _with_updates(context, access, one)
-        for one in waiting
-        if one.object.type is MessageType.PRODUCTION_REQUEST
-        and one.object.related_uri == request.object.related_uri
+        one
+        for one in others
+        if one.object.type is request.object.type
+        and one.object.status not in FINAL
         and one.object.message_id != request.object.message_id
+        and (one.object.type in _SUBMITTABLE or one.object.related_uri == request.object.related_uri)
     ]
+
+
+async def _exchange_of(context: Context, access: Access, request: Stored[Message]) -> Sequence[Stored[Message]]:
+    root_id = request.internal.thread or request.object.message_id
+    replies = await replies_in(context, access, root_id)
+    if root_id == request.object.message_id:
+        return replies
+    (root,) = await context.records.load(access, Wanted(Message, root_id))
+    return [*replies, *([root] if root else [])]
 
 
 async def decide(

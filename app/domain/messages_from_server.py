@@ -81,7 +81,8 @@ async def post_from_server(context: Context, access: Access, submitted: Mapping[
     message = _compose(context, change, submitted, previous, has_attachments=bool(files))
     kept = await attachments.keep(context, message.message_id, files)
     message = replace(message, attachments=kept or UNSET)
-    change.create(message, MessageInternal(thread=thread_of(previous)))
+    step = _renewed_step(message, previous)
+    change.create(message, MessageInternal(thread=thread_of(previous), registration_field=step))
     change.event("message.created", message.message_id)
     if message.type is MessageType.CLIENT_SUBMISSION:
         note_submission(context, change, require_answerable(previous), registration)
@@ -91,6 +92,12 @@ async def post_from_server(context: Context, access: Access, submitted: Mapping[
         await attachments.discard(context, message.message_id, len(files))
         raise
     return message
+
+
+def _renewed_step(message: Message, previous: Stored[Message] | None) -> str:
+    """The onboarding step of a request that is sent again, because its link has expired, as a reply to itself (3.6)."""
+    is_renewal = previous is not None and previous.object.type is message.type
+    return previous.internal.registration_field if previous and is_renewal else ""
 
 
 def _compose(

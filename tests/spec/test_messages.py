@@ -2,7 +2,6 @@
 
 from typing import Any
 
-import httpx
 import pytest
 
 from app.domain.messages_creation import create
@@ -305,7 +304,9 @@ async def test_other_fields_of_a_patch_are_ignored(server: Server) -> None:
 
 
 @pytest.mark.clause("WG1-02-6.11-08")
-@pytest.mark.parametrize("body", [{"read": "yes"}, {"read": None}, {"read": 1}, {"read": "true", "name": "x"}, {"read": []}])
+@pytest.mark.parametrize(
+    "body", [{"read": "yes"}, {"read": None}, {"read": 1}, {"read": "true", "name": "x"}, {"read": []}]
+)
 async def test_read_is_true_or_false(server: Server, body: dict[str, Any]) -> None:
     client = await server.register()
     message = await operator_posts(client)
@@ -318,7 +319,9 @@ async def test_read_is_true_or_false(server: Server, body: dict[str, Any]) -> No
 
 
 @pytest.mark.clause("WG1-02-6.11-08", "WG1-02-6.9-14")
-@pytest.mark.parametrize("body", [b"", b"read", b"[]", b'"x"', b"{", b'{"read": tru}', b"\xff\xfe", b'{"a": "\\u0002"}'])
+@pytest.mark.parametrize(
+    "body", [b"", b"read", b"[]", b'"x"', b"{", b'{"read": tru}', b"\xff\xfe", b'{"a": "\\u0002"}']
+)
 async def test_a_body_that_is_no_json_object_is_refused(server: Server, body: bytes) -> None:
     client = await server.register()
     message = await operator_posts(client)
@@ -342,7 +345,11 @@ async def test_messages_are_not_cached(server: Server) -> None:
     client = await server.register()
     message = await created(client, PRIVATE)
 
-    for answer in (await client.get(MESSAGES), await client.get(message["uri"]), await client.patch(message["uri"], {})):
+    for answer in (
+        await client.get(MESSAGES),
+        await client.get(message["uri"]),
+        await client.patch(message["uri"], {}),
+    ):
         assert answer.headers["cache-control"] == "no-store"
 
 
@@ -360,7 +367,7 @@ async def test_round_trips_have_a_budget(server: Server) -> None:
     ]
     for method, path, body, budget in budgets:
         before = server.connection.round_trips
-        answer: httpx.Response = await client.call(method, path, json=body)
+        answer = await client.call(method, path, json=body)
         assert answer.is_success
         assert server.connection.round_trips - before == budget, (method, path)
 

@@ -6,7 +6,6 @@ from base64 import b64encode, urlsafe_b64encode
 from collections.abc import AsyncIterator
 from typing import Any
 
-import httpx
 import pytest
 
 from app.domain.messages_from_server import post_from_server
@@ -297,9 +296,7 @@ class Broken:
         await self._files.delete(key)
 
 
-def break_files(
-    server: Server, monkeypatch: pytest.MonkeyPatch, method: str, error: Exception | None = None
-) -> Broken:
+def break_files(server: Server, monkeypatch: pytest.MonkeyPatch, method: str, error: Exception | None = None) -> Broken:
     broken = Broken(server.context.files, method, error or StoreUnavailable("The file store does not answer."))
     changed = dataclasses.replace(server.context, files=broken)
     assert server.service.state
@@ -389,8 +386,8 @@ async def test_operators_attach_files_too(server: Server, monkeypatch: pytest.Mo
         raise Conflict("meanwhile")
 
     monkeypatch.setattr(server.context.records, "apply", refuse)
+    body = {"type": "private_message", "name": "x", "description": "y", "attachments": [attachment()]}
     with pytest.raises(Conflict):
-        body = {"type": "private_message", "name": "x", "description": "y", "attachments": [attachment()]}
         await post_from_server(server.context, client.access, body)
     assert len(files.deleted) == 1
 
@@ -400,7 +397,7 @@ async def test_uploads_at_once_keep_apart(server: Server) -> None:
     await client.messages()
     bodies = [PRIVATE | {"attachments": [attachment(bytes([number]) * 1000)]} for number in range(20)]
 
-    answers: list[httpx.Response] = await asyncio.gather(*(client.post(MESSAGES, body) for body in bodies))
+    answers = await asyncio.gather(*(client.post(MESSAGES, body) for body in bodies))
 
     for answer, body in zip(answers, bodies, strict=True):
         assert answer.json()["attachments"] == body["attachments"]

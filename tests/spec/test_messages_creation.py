@@ -123,9 +123,7 @@ async def test_a_message_without_previous_uri_begins_an_exchange(server: Server)
         ({"related_uri": "https://user:pass@host.example/"}, "related_uri"),
     ],
 )
-async def test_incomplete_and_invalid_messages_are_refused(
-    server: Server, changes: dict[str, Any], field: str
-) -> None:
+async def test_incomplete_and_invalid_messages_are_refused(server: Server, changes: dict[str, Any], field: str) -> None:
     client = await server.register()
 
     await refused(client, SUPPORT | changes, field=field)

@@ -94,6 +94,28 @@ async def test_what_is_accepted_is_complete(server: Server, field_id: str) -> No
     assert request["message_id"] not in str(outstanding)
 
 
+@pytest.mark.clause("WG1-02-3.6-10", "WG1-02-3.6-20", "WG1-02-3.6-28", "WG1-02-3.6-48")
+@pytest.mark.parametrize("field_id", [field_id for field_id in FIELDS if field_id != "insurance_form"])
+async def test_a_request_can_be_sent_again_with_a_fresh_link(server: Server, field_id: str) -> None:
+    """Our own links do not expire; those of a provider may, and then both requests are decided together."""
+    client = await server.register(EVERYTHING)
+    old = await step(client, field_id)
+    server.clock.advance(days=300)
+    assert await reread(client, old) == old
+    link = "https://provider.example/sessions/2"
+
+    renewed = await operator_posts(client, type=old["type"], previous_uri=old["uri"], related_uri=link)
+    twice = await operator_posts(client, type=old["type"], previous_uri=renewed["uri"], related_uri=link)
+    await submitted(client, twice)
+    assert await requirement(client, field_id) == "pending"
+    await operator_decides(client, renewed, "complete")
+
+    assert (renewed["status"], renewed["previous_uri"], renewed["related_uri"]) == ("open", old["uri"], link)
+    assert renewed["related_type"] == old["related_type"]
+    assert [(await reread(client, one))["status"] for one in (old, renewed, twice)] == ["complete"] * 3
+    assert await requirement(client, field_id) == "met"
+
+
 @pytest.mark.clause("WG1-02-3.6-14", "WG1-02-3.6-32", "WG1-02-3.6-40", "WG1-02-3.6-52", "WG1-02-6.3-09")
 @pytest.mark.clause("WG1-02-6.3-10")
 @pytest.mark.parametrize("field_id", FIELDS)
@@ -155,11 +177,15 @@ async def test_requests_of_operators_link_their_form(server: Server, type_: str,
     client = await server.register()
     link = "https://utility.example/forms/7"
 
-    message = await operator_posts(client, type=type_, related_uri=link, related_type="support", amount=12, currency="EUR")
+    message = await operator_posts(
+        client, type=type_, related_uri=link, related_type="support", amount=12, currency="EUR"
+    )
 
     assert message["status"] == "open"
     assert (message["related_uri"], message["related_type"]) == (link, related_type)
-    assert (message.get("amount"), message.get("currency")) == ((12, "EUR") if type_ == "payment_request" else (None, None))
+    assert (message.get("amount"), message.get("currency")) == (
+        (12, "EUR") if type_ == "payment_request" else (None, None)
+    )
     assert (await submitted(client, message))["status"] == "pending"
     assert (await operator_decides(client, message, "complete"))["status"] == "complete"
 
@@ -393,7 +419,10 @@ async def test_there_is_nothing_to_decide_about_what_is_not_there(server: Server
         ({"type": "payment_request", "related_uri": "https://a.example", "amount": -1, "currency": "EUR"}, "amount"),
         ({"type": "payment_request", "related_uri": "https://a.example", "amount": 5, "currency": "euro"}, "currency"),
         ({"type": "server_request"}, "updates_requested"),
-        ({"type": "server_request", "updates_requested": [{"field": "x", "name": "X"}]}, "updates_requested.0.description"),
+        (
+            {"type": "server_request", "updates_requested": [{"field": "x", "name": "X"}]},
+            "updates_requested.0.description",
+        ),
         (
             {"type": "server_request", "updates_requested": [{"field": "x", "name": "", "description": "x"}]},
             "updates_requested.0.name",

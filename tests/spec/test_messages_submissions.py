@@ -133,7 +133,10 @@ async def test_a_submission_has_no_texts_of_its_own(server: Server, field: str, 
         ([{"field": "tax_id", "description": 12}], "updates_requested.0.description"),
         ([{"field": "tax_id", "uri": "ftp://a.example/"}], "updates_requested.0.uri"),
         ([{"field": "tax_id", "description": "x"}] * 2, "updates_requested.1.field"),
-        ([{"field": "address", "description": "x"}, {"field": "more", "uri": "https://a.example"}], "updates_requested.1.field"),
+        (
+            [{"field": "address", "description": "x"}, {"field": "more", "uri": "https://a.example"}],
+            "updates_requested.1.field",
+        ),
     ],
 )
 async def test_answers_fit_to_what_was_asked(server: Server, updates: Any, field: str) -> None:

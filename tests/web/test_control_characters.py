@@ -1,0 +1,45 @@
+"""Text with control characters is refused wherever JSON comes in."""
+
+import json
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from app.errors import InvalidRequest
+from app.web.bodies import parse_json_object
+
+ACCEPTED = {"\t", "\n", "\r"}
+
+
+@given(st.text())
+def test_escaped_or_not_text_comes_through_and_control_characters_do_not(text: str) -> None:
+    text = text.encode("utf-8", "ignore").decode()
+    body = json.dumps({"text": text}).encode()
+
+    if any((character < " " and character not in ACCEPTED) or character == "\x7f" for character in text):
+        with pytest.raises(InvalidRequest):
+            parse_json_object(body.replace(b"\x7f", b"\\u007f"))
+    else:
+        assert parse_json_object(body) == {"text": text}
+
+
+@pytest.mark.parametrize(
+    ("body", "is_refused"),
+    [
+        (rb'{"a":"\u0000"}', True),
+        (rb'{"a":"\\\u0002"}', True),
+        (rb'{"a":"x\\\\\u001F"}', True),
+        (rb'{"\u0001":1}', True),
+        (b'{"a":"\x02"}', True),
+        (rb'{"a":"\\u0002"}', False),
+        (rb'{"a":"\\\\u0002"}', False),
+        (rb'{"a":"\u0009\u000a\u000D\u0020"}', False),
+    ],
+)
+def test_a_backslash_that_is_text_itself_escapes_nothing(body: bytes, is_refused: bool) -> None:
+    if is_refused:
+        with pytest.raises(InvalidRequest):
+            parse_json_object(body)
+    else:
+        assert parse_json_object(body)
