@@ -39,15 +39,18 @@ class State(NamedTuple):
 
 
 async def disable(context: Context, access: Access, change: Change, state: State) -> State:
-    """The Client Object disabled; all that goes with it is added to `change`, the Client Object itself is not."""
+    """The Client Object disabled; all that goes with it is added to `change`, the Client Object itself is not.
+
+    It is to be finished in any case: a Credential or a Grant may be made between what is read here and the change.
+    """
     client_id, disabled_at = state.client.client_id, int(change.now.timestamp())
     change.cut_off.append(client_id)
     change.forget_standing.append(client_id)
-    expired = await _expire_credentials(context, access, change, client_id, disabled_at)
-    further = await withhold_of_client(context, access, change, client_id)
+    await _expire_credentials(context, access, change, client_id, disabled_at)
+    await withhold_of_client(context, access, change, client_id)
     return State(
         replace(state.client, cds_status=ClientStatus.DISABLED, cds_modified=change.now),
-        replace(state.internal, disabled_at=disabled_at, unfinished=not expired or further is not None),
+        replace(state.internal, disabled_at=disabled_at, unfinished=True),
     )
 
 
