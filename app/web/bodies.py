@@ -13,8 +13,7 @@ from app.schemas.encoding import MAX_DEPTH, decode
 
 _BODY_SECONDS: Final = 60
 _MAX_PARAMETERS: Final = 100
-_CONTROL_ESCAPE = re.compile(rb"\\u00(?:0[0-8bBcCeEfF]|1[0-9a-fA-F]|7[fF])")
-_BACKSLASH: Final = ord("\\")
+_CONTROL_ESCAPE = re.compile(rb"\\(?:u00(?:0[0-8bBcCeEfF]|1[0-9a-fA-F]|7[fF])|[bf])")
 
 
 async def read_body(request: Request[Any], *, limit_bytes: int) -> bytes:
@@ -71,16 +70,10 @@ def parse_json_object(body: bytes) -> dict[str, Any]:
 def _has_control_escape(body: bytes) -> bool:
     """Whether JSON text escapes a control character other than tab and line ends.
 
-    The pattern begins with plain text, because `re` finds that fast: a body may be 20 MB of Base64.
+    Escaped backslashes go first, so that every backslash that is left begins an escape. The pattern begins with plain
+    text, because `re` finds that fast: a body may be 20 MB of Base64.
     """
-    for match in _CONTROL_ESCAPE.finditer(body):
-        before = match.start()
-        while before and body[before - 1] == _BACKSLASH:
-            before -= 1
-        # An odd number of backslashes before it means that this one is text itself.
-        if (match.start() - before) % 2 == 0:
-            return True
-    return False
+    return _CONTROL_ESCAPE.search(body.replace(b"\\\\", b"")) is not None
 
 
 def _is_deeper_than(value: object, levels: int) -> bool:
