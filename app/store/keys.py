@@ -16,6 +16,7 @@ Below a prefix:
 | `:auth` | hash | client_secret digest to credential, client, expiry |
 | `:s:…` | hash | the standing Grants of a Client Object by what is asked for |
 | `:gate` | hash | local id to the change that cut off its tokens |
+| `:n:…` | string | a change by its nonce, for a minute: that it was written (see `apply.lua`) |
 | `:due` | sorted set | local ids of Grants by the second at which time changes them |
 
 Of a shard: `{3f}:events` (stream) and `{3f}:registrations` (sorted set by creation).

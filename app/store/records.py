@@ -1,5 +1,6 @@
 """Registrations in Redis: the one implementation of `app.domain.records.Records`."""
 
+import secrets
 from collections.abc import Sequence
 from datetime import datetime
 from typing import Any, Protocol
@@ -176,6 +177,7 @@ class RedisRecords:
     def _plan(self, change: Change, values: list[bytes | str]) -> dict[str, Any]:
         """The change as `apply.lua` wants it; the values themselves go to `values`."""
         plan: dict[str, Any] = {
+            "nonce": secrets.token_urlsafe(9),
             "now": int(change.now.timestamp()),
             "registration_id": change.registration_id,
             "puts": [],

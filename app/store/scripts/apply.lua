@@ -1,14 +1,19 @@
 -- Write a change to one registration, all of it or nothing.
 -- KEYS  1 registration prefix  2 event stream of the shard  3 registrations of the shard
 -- ARGV  1 JSON plan  then the values that the plan's puts refer to by number
--- Plan: now (Unix seconds); registration_id; fresh (true when the registration must not exist yet);
+-- Plan: nonce (random, of this change alone); now (Unix seconds); registration_id;
+--       fresh (true when the registration must not exist yet);
 --       puts: {id, all (index), version (false for a new object), at (Unix second of modification), add, drop (indexes),
 --              created ({index, second} for a new object), fields ({suffix, number of its value}…)};
 --       unchanged ({index, id, version}… of objects that are not written), vacant (indexes that have to be empty),
 --       auth ({digest, value}…), cut (local ids), forget (local client ids), due ({id, second or false}…), status, events.
 -- Returns 1 when written, 0 when an object is not as it was read or an index is not vacant.
+-- Whoever's connection broke sends the same again without knowing whether it arrived: a nonce that was seen within the last
+-- minute says that this change is written already.
 local prefix = KEYS[1]
 local plan = cjson.decode(ARGV[1])
+local written = prefix .. ':n:' .. plan.nonce
+if redis.call('EXISTS', written) == 1 then return 1 end
 
 local function index_key(name) return prefix .. ':i:' .. name end
 
@@ -60,4 +65,5 @@ for _, event in ipairs(plan.events) do
   redis.call('XADD', KEYS[2], 'MAXLEN', '~', plan.keep_events, '*',
     'registration_id', plan.registration_id, 'type', event[1], 'id', event[2], 'at', plan.now)
 end
+redis.call('SET', written, '', 'EX', 60)
 return 1

@@ -1,8 +1,11 @@
 -- Write a Server-Provided File into the library: a new one, or the successor of exactly the version that was read.
 -- KEYS  1 library prefix
 -- ARGV  1 file_id  2 the version that was read, '' for a new file  3 Unix second of modification  4 document  5 internal part
--- Returns 1 when written, 0 when the file is not as it was read.
+-- Returns 1 when written (also by an earlier call with the same arguments, whose answer was lost), 0 when the file is not as it
+-- was read.
 local prefix, id = KEYS[1], ARGV[1]
+local present = redis.call('HMGET', prefix .. ':o', id, id .. '!')
+if present[1] == ARGV[4] and present[2] == ARGV[5] then return 1 end
 local version = redis.call('ZSCORE', prefix .. ':i:files', id)
 if ARGV[2] == '' then
   if version then return 0 end
