@@ -1,4 +1,4 @@
-"""Text with control characters is refused wherever JSON comes in."""
+"""JSON bodies: control characters are refused, and so is what would take long to build."""
 
 import json
 
@@ -43,3 +43,11 @@ def test_a_backslash_that_is_text_itself_escapes_nothing(body: bytes, is_refused
             parse_json_object(body)
     else:
         assert parse_json_object(body)
+
+
+@pytest.mark.parametrize("value", [b"[]", b"{}", b"0.5", b'"x"'])
+def test_millions_of_tiny_values_are_refused_before_they_are_built(value: bytes) -> None:
+    body = b'{"a":[' + b",".join([value] * 2_000_000) + b"]}"
+
+    with pytest.raises(InvalidRequest, match="values"):
+        parse_json_object(body)
