@@ -35,8 +35,8 @@ SECRET_NAMES = frozenset(
         "token",
     }
 )
-SECRET_PREFIXES = (b"cdsat_", b"cdscs_")
-SECRET = re.compile(rb"(cdsat_|cdscs_)[A-Za-z0-9_-]+")
+SECRET_PREFIXES = (b"cdsat_", b"cdscs_", b"cdspr_", b"cdsax_", b"cdsac_", b"cdsrt_", b"cdsus_")
+SECRET = re.compile(rb"(" + b"|".join(SECRET_PREFIXES) + rb")[A-Za-z0-9_-]+")
 BLACKENED = "[redacted]"
 
 LEVELS = {"debug": logging.DEBUG, "info": logging.INFO, "warning": logging.WARNING, "error": logging.ERROR}

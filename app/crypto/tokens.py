@@ -9,6 +9,7 @@ import base64
 import hashlib
 import re
 import secrets
+from enum import StrEnum
 from typing import NamedTuple
 
 _ALPHABET = "0123456789abcdefghjkmnpqrstvwxyz"
@@ -16,10 +17,21 @@ _REGISTRATION_ID = r"[0-9a-f]{2}[0-9a-z]{12}"
 _ID = re.compile(rf"({_REGISTRATION_ID})(?:-([0-9a-z]{{1,20}}))?")
 _FILE_ID = re.compile(r"f[0-9a-z]{1,40}")
 _ACCESS_TOKEN = re.compile(rf"cdsat_({_REGISTRATION_ID})_[A-Za-z0-9_-]{{43}}")
+_HANDLE = re.compile(rf"(cds[a-z]{{2}})_({_REGISTRATION_ID})_[A-Za-z0-9_-]{{43}}")
+_SESSION = re.compile(r"cdsus_([0-9a-f]{2})_[A-Za-z0-9_-]{43}")
 
 REGISTRATION_ID_LENGTH = 14
 ADMIN = "0"
 """The local id of the Client Object that has no suffix: the one scoped to cds_client_admin."""
+
+
+class Handle(StrEnum):
+    """The kinds of handles that stand for something in a registration; the value is how they begin."""
+
+    PUSHED_REQUEST = "cdspr"
+    TRANSACTION = "cdsax"
+    AUTHORIZATION_CODE = "cdsac"
+    REFRESH_TOKEN = "cdsrt"  # noqa: S105 -- how a token begins, not one
 
 
 class LocalId(NamedTuple):
@@ -54,6 +66,14 @@ class Randomness:
         """An opaque access token of that registration."""
         return f"cdsat_{registration_id}_{secrets.token_urlsafe(32)}"
 
+    def handle(self, kind: Handle, registration_id: str) -> str:
+        """A new handle of that kind in that registration."""
+        return f"{kind}_{registration_id}_{secrets.token_urlsafe(32)}"
+
+    def session(self) -> str:
+        """A handle for a user's session, which is in no registration but in a shard of its own choice."""
+        return f"cdsus_{secrets.token_hex(1)}_{secrets.token_urlsafe(32)}"
+
     def receipt_confirmation(self) -> str:
         """A code that a person can read out: ten characters without look-alikes."""
         return _characters(secrets.randbits(50), 10).upper()
@@ -87,4 +107,16 @@ def is_file_id(text: str) -> bool:
 def registration_of_access_token(access_token: str) -> str | None:
     """The registration_id that an access token carries, or None when it does not have the shape of one."""
     match = _ACCESS_TOKEN.fullmatch(access_token)
+    return match[1] if match else None
+
+
+def registration_of_handle(kind: Handle, handle: str) -> str | None:
+    """The registration_id that a handle carries, or None when it does not have the shape of one of that kind."""
+    match = _HANDLE.fullmatch(handle)
+    return match[2] if match and match[1] == kind else None
+
+
+def shard_of_session(handle: str) -> str | None:
+    """The shard that the handle of a session carries, or None when it does not have the shape of one."""
+    match = _SESSION.fullmatch(handle)
     return match[1] if match else None

@@ -43,6 +43,26 @@ class TokenFacts(Struct, frozen=True):
     expires_at: int
 
 
+class CodeFacts(Struct, kw_only=True, frozen=True):
+    """What an authorization code stands for (RFC 6749 4.1.2). How much it gives is up to the Grant when it is used."""
+
+    client_id: str
+    grant_id: str
+    redirect_uri: str
+    redirect_uri_sent: bool
+    """Whether the token request has to repeat the redirect URI, because the authorization request had it."""
+    code_challenge: str | None
+    """Of method S256; None when the request had none, and then no verifier may come with the code."""
+
+
+class NewCode(NamedTuple):
+    """An authorization code to store."""
+
+    handle: str
+    facts: CodeFacts
+    ttl_seconds: int
+
+
 @dataclass(slots=True)
 class Access:
     """On whose behalf the store is read.
@@ -155,6 +175,11 @@ class Change:
     vacant: list[tuple[type[AnyObject], tuple[str, str]]] = field(default_factory=list)
     """Filters, as in a Listing, that no object may fit before the change: `apply` raises Conflict when one does."""
 
+    codes: list[NewCode] = field(default_factory=list)
+    """Authorization codes that come into being with the change."""
+    spent: list[str] = field(default_factory=list)
+    """Handles of transactions that end with the change: `apply` raises Conflict when one is over already."""
+
     def create(self, new: AnyObject, internal: Struct | None = None) -> None:
         """Add an object that must not exist yet."""
         self.puts.append(Put(new, internal or Nothing(), None))
@@ -170,6 +195,14 @@ class Change:
     def event(self, type_: str, object_id: str) -> None:
         """Append to the event stream, e.g. `client.modified`."""
         self.events.append(Event(type_, object_id))
+
+    def issue_code(self, handle: str, facts: CodeFacts, *, ttl_seconds: int) -> None:
+        """Store an authorization code under a new handle of kind AUTHORIZATION_CODE."""
+        self.codes.append(NewCode(handle, facts, ttl_seconds))
+
+    def spend(self, handle: str) -> None:
+        """End a transaction of this registration, so that nothing else can come of it."""
+        self.spent.append(handle)
 
 
 class Records(Protocol):
