@@ -5,7 +5,8 @@ from typing import Any
 
 import pytest
 
-from tests.conftest import PUBLIC_URL, Server
+from app.catalog import Catalog
+from tests.conftest import PUBLIC_URL, MakeServer, Server, changed
 from tests.message_objects import (
     EVERYTHING,
     MESSAGES,
@@ -359,3 +360,36 @@ async def test_two_posts_at_once_are_two_messages(server: Server) -> None:
 
     assert len({answer.json()["message_id"] for answer in answers}) == 20
     assert len(await client.messages("support_request")) == 20
+
+
+@pytest.mark.clause("WG1-02-6.9-23", "WG1-02-6.9-31")
+async def test_where_nobody_has_to_look_a_grant_request_is_approved_at_once(
+    make_server: MakeServer, demo_catalog: Catalog
+) -> None:
+    """Its answer says pending all the same; one for somebody else's object always waits (C24)."""
+    server = await make_server(catalog=changed(demo_catalog, policies={"grants": "automatic"}))
+    client, other = await server.register(EVERYTHING), await server.register(EVERYTHING)
+    own = (await client.clients())["ple_grid_status"]["cds_client_uri"]
+    foreign = (await other.clients())["ple_grid_status"]["cds_client_uri"]
+
+    request = await created(client, asking("ple_grid_status", related_uri=own))
+    third_party = await created(client, asking("ple_grid_status", related_uri=foreign))
+
+    assert request["status"] == "pending"
+    decided = await reread(client, request)
+    assert (decided["status"], decided["related_type"]) == ("complete", "grant_list")
+    (update,) = await client.messages("request_update")
+    assert (update["status"], update["previous_uri"]) == ("complete", request["uri"])
+    assert await reread(client, third_party) == third_party
+
+
+async def test_what_cannot_be_approved_at_once_waits_for_an_operator(
+    make_server: MakeServer, demo_catalog: Catalog
+) -> None:
+    """No Client Object has both scopes; the request is there all the same."""
+    server = await make_server(catalog=changed(demo_catalog, policies={"grants": "automatic"}))
+    client = await server.register(EVERYTHING)
+
+    request = await created(client, asking("ple_grid_status ple_interconnection"))
+
+    assert await reread(client, request) == request

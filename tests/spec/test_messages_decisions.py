@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from app.domain.decisions import decide_message
 from app.domain.messages_decisions import DECISIONS, read_case, request_pending
 from app.domain.messages_from_server import post_from_server
 from app.domain.records import Wanted
@@ -460,3 +461,33 @@ async def test_a_message_needs_a_registration(server: Server) -> None:
 
     with pytest.raises(NotFound):
         await post_from_server(server.context, nobody, PRIVATE)
+
+
+@pytest.mark.clause("WG1-02-6.3-03", "WG1-02-6.9-28", "WG1-02-6.9-31")
+async def test_one_door_decides_about_every_type_and_carries_it_out(server: Server) -> None:
+    client = await server.register(EVERYTHING)
+    sandbox = (await client.clients())["ple_interconnection"]
+    await client.put(sandbox["cds_client_uri"], sandbox | {"client_name": "New name"})
+    texts = {"name": "", "description": "", "related_uri": sandbox["cds_client_uri"]}
+    asked = [{"scope": "ple_interconnection", "authorization_details": []}]
+    requests = {
+        "support_request": await created(client, SUPPORT),
+        "payment_request": await step(client, "setup_fee"),
+        "production_request": await created(client, texts | {"type": "production_request"}),
+        "grant_request": await created(client, texts | {"type": "grant_request", "grants_requested": asked}),
+        "field_changes": (await client.messages("field_changes"))[0],
+    }
+
+    for request in requests.values():
+        await decide_message(server.context, client.access, request["message_id"], MessageStatus.COMPLETE)
+
+    decided = {type_: await reread(client, request) for type_, request in requests.items()}
+    assert {one["status"] for one in decided.values()} == {"complete"}
+    assert (await client.get(sandbox["cds_client_uri"])).json()["client_name"] == "New name"
+    assert await requirement(client, "setup_fee") == "met"
+    production = (await client.get(decided["production_request"]["related_uri"])).json()
+    assert production["cds_status"] == "production"
+    assert decided["grant_request"]["related_type"] == "grant_list"
+    for request in requests.values():
+        with pytest.raises(AlreadyDecided):
+            await decide_message(server.context, client.access, request["message_id"], MessageStatus.COMPLETE)
