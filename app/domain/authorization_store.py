@@ -97,24 +97,27 @@ class UserGrant(NamedTuple):
 
 
 class AuthorizationStore(Protocol):
-    """Pushed requests and transactions. Every method is one round trip and raises StoreUnavailable."""
+    """Pushed requests and transactions. Every method is one round trip and raises StoreUnavailable.
 
-    async def push(self, handle: str, request: PushedRequest, *, ttl_seconds: int) -> None:
+    `now` is when the caller asks: what was kept for a time is gone when that has passed by the caller's clock.
+    """
+
+    async def push(self, handle: str, request: PushedRequest, *, now: datetime, ttl_seconds: int) -> None:
         """Keep a pushed request under a new handle of kind PUSHED_REQUEST."""
 
-    async def take_pushed(self, handle: str) -> PushedRequest | None:
+    async def take_pushed(self, handle: str, *, now: datetime) -> PushedRequest | None:
         """Hand a pushed request out and forget it. Of two that race with one handle only one gets it."""
 
-    async def begin(self, handle: str, transaction: Transaction, *, ttl_seconds: int) -> None:
+    async def begin(self, handle: str, transaction: Transaction, *, now: datetime, ttl_seconds: int) -> None:
         """Keep a transaction under a new handle of kind TRANSACTION."""
 
-    async def transaction(self, handle: str) -> Transaction | None:
+    async def transaction(self, handle: str, *, now: datetime) -> Transaction | None:
         """Look at a transaction."""
 
-    async def update_transaction(self, handle: str, transaction: Transaction) -> bool:
+    async def update_transaction(self, handle: str, transaction: Transaction, *, now: datetime) -> bool:
         """Replace a transaction; it ends when it would have. False when it is over: it does not come back to life."""
 
-    async def take_transaction(self, handle: str) -> Transaction | None:
+    async def take_transaction(self, handle: str, *, now: datetime) -> Transaction | None:
         """Hand a transaction out and end it: the way to decline.
 
         Approving ends it with `Change.spend` instead. Whoever is first wins; the other one gets None, or a Conflict
@@ -125,10 +128,10 @@ class AuthorizationStore(Protocol):
 class UserStore(Protocol):
     """Sessions of users and what they authorized. Every method is one round trip and raises StoreUnavailable."""
 
-    async def create_session(self, handle: str, session: UserSession, *, ttl_seconds: int) -> None:
+    async def create_session(self, handle: str, session: UserSession, *, now: datetime, ttl_seconds: int) -> None:
         """Keep a session under a new handle (`Randomness.session`)."""
 
-    async def session(self, handle: str) -> UserSession | None:
+    async def session(self, handle: str, *, now: datetime) -> UserSession | None:
         """The session of that handle."""
 
     async def end_session(self, handle: str) -> None:
