@@ -115,6 +115,14 @@ class InsufficientScope(Refusal):
         self.scope = scope
 
 
+class ForeignForm(Refusal):
+    """A form that did not come from a page of ours, or not from the one that this user was shown last."""
+
+    status = 403
+    code = "foreign_form"
+    title = "Forbidden"
+
+
 class NotFound(Refusal):
     """No such object, or somebody else's: the two are not told apart."""
 
