@@ -1,6 +1,5 @@
 """Registrations in Redis: the one implementation of `app.domain.records.Records`."""
 
-import secrets
 from collections.abc import Sequence
 from datetime import datetime
 from typing import Any, Protocol
@@ -8,7 +7,7 @@ from typing import Any, Protocol
 import msgspec
 
 from app.crypto.tokens import is_file_id, local_id
-from app.domain.records import Access, AnyObject, Change, Cursor, Listing, Nothing, Page, Put, Stored, TokenFacts, Wanted
+from app.domain.records import Access, AnyObject, Change, Cursor, Listing, Page, Stored, TokenFacts, Wanted
 from app.errors import Conflict, InsufficientScope, InvalidToken, NotFound
 from app.schemas.credentials import Credential
 from app.schemas.encoding import decode, encode
@@ -16,11 +15,9 @@ from app.schemas.files import ServerProvidedFile
 from app.schemas.grants import Grant
 from app.schemas.registrations import Registration
 from app.store import indexes, keys
+from app.store.changes import Writer
 from app.store.connection import Connection, Script
 from app.store.documents import Documents
-
-KEPT_EVENTS = 10_000
-"""Events that each shard's stream keeps at least."""
 
 DUE_BATCH = 100
 """Grants that are brought up to date in one change."""
@@ -63,6 +60,7 @@ class RedisRecords:
         self.documents = documents
         self.sealer = sealer
         self.settle_due: DueHook | None = None
+        self._writer = Writer(documents, sealer)
 
     async def document(self, access: Access, wanted: Wanted) -> bytes:
         """See `Records.document`."""
@@ -110,11 +108,7 @@ class RedisRecords:
 
     async def apply(self, change: Change) -> None:
         """See `Records.apply`."""
-        values: list[bytes | str] = []
-        plan = self._plan(change, values)
-        rid = change.registration_id
-        script_keys = [keys.prefix(rid), keys.events(rid[:2]), keys.registrations(rid[:2])]
-        if not await self.connection.run("apply", script_keys, encode(plan), *values):
+        if not await self.connection.run("apply", self._writer.keys(change), *self._writer.arguments(change)):
             raise Conflict("The object was changed meanwhile; read it again and repeat.")
 
     async def _read(
@@ -173,67 +167,6 @@ class RedisRecords:
         part = indexes.COLLECTIONS[kind].internal
         known = msgspec.convert(decode(internal), part) if internal else part()
         return Stored(self.documents.unpack(kind, document), known, int(float(version)))
-
-    def _plan(self, change: Change, values: list[bytes | str]) -> dict[str, Any]:
-        """The change as `apply.lua` wants it; the values themselves go to `values`."""
-        plan: dict[str, Any] = {
-            "nonce": secrets.token_urlsafe(9),
-            "now": int(change.now.timestamp()),
-            "registration_id": change.registration_id,
-            "puts": [],
-            "auth": [],
-            "cut": ["*" if one == change.registration_id else indexes.local(one) for one in change.cut_off],
-            "forget": [indexes.local(one) for one in change.forget_standing],
-            "unchanged": [_unchanged(stored) for stored in change.unchanged],
-            "vacant": [indexes.index_name(kind, filter_) for kind, filter_ in change.vacant],
-            "due": [[indexes.local(one), int(at.timestamp()) if at else False] for one, at in change.due.items()],
-            "events": [[event.type, event.object_id] for event in change.events],
-            "keep_events": KEPT_EVENTS,
-        }
-        for put in change.puts:
-            plan["puts"].append(self._removal(put, values) if put.gone else self._put(put, values))
-            if isinstance(put.object, Credential):
-                plan["auth"].append(_auth_entry(put))
-            if isinstance(put.object, Registration):
-                plan["status"] = put.object.status
-                plan["fresh"] = put.old is None
-        return plan
-
-    def _put(self, put: Put, values: list[bytes | str]) -> dict[str, Any]:
-        item, collection = put.object, indexes.COLLECTIONS[type(put.object)]
-        known = collection.internal() if isinstance(put.internal, Nothing) else put.internal
-        fields = [["", self._value(values, self.documents.pack(item))]]
-        internal = encode(known)
-        if internal != b"{}" or put.old:
-            fields.append(["!", self._value(values, internal if internal != b"{}" else b"")])
-        if isinstance(item, Credential) and item.client_secret:
-            sealed = self.sealer.seal(item.client_secret, credential_id=item.credential_id)
-            fields.append(["$", self._value(values, sealed)])
-        now_in = indexes.indexes_of(item, known)
-        was_in = indexes.indexes_of(put.old.object, put.old.internal) if put.old else set()
-        plan: dict[str, Any] = {
-            "id": indexes.identity(item),
-            "all": collection.name,
-            "version": put.old.version if put.old else False,
-            "at": int(indexes.modified(item).timestamp()),
-            "add": sorted(now_in),
-            "drop": sorted(was_in - now_in),
-            "fields": fields,
-        }
-        if collection.created_index and not put.old:
-            plan["created"] = [collection.created_index, int(indexes.created(item).timestamp())]
-        return plan
-
-    def _removal(self, put: Put, values: list[bytes | str]) -> dict[str, Any]:
-        """A put without any index and with fields that are empty, which means that they go."""
-        plan = self._put(put, [])
-        nothing = self._value(values, b"")
-        return plan | {"add": [], "drop": plan["add"], "fields": [["", nothing], ["!", nothing]]}
-
-    @staticmethod
-    def _value(values: list[bytes | str], value: bytes | str) -> int:
-        values.append(value)
-        return len(values)
 
 
 def admit(access: Access, answer: list[Any]) -> None:
@@ -296,16 +229,6 @@ def _is_kind(kind: type[AnyObject], local: str) -> bool:
     """Whether a local id is one of that type: Client Objects are numbered, all others begin with a letter."""
     letter = _KIND_LETTERS.get(kind.__name__)
     return local.startswith(letter) if letter else local.isdigit()
-
-
-def _auth_entry(put: Put) -> list[str]:
-    credential: Credential = put.object  # type: ignore[assignment] -- the caller looked
-    where = f"{indexes.local(credential.credential_id)}\n{indexes.local(credential.client_id)}"
-    return [put.internal.digest, f"{where}\n{credential.client_secret_expires_at}"]  # type: ignore[attr-defined]
-
-
-def _unchanged(stored: Stored[Any]) -> list[str | int]:
-    return [indexes.COLLECTIONS[type(stored.object)].name, indexes.identity(stored.object), stored.version]
 
 
 def _listing_plan(registration_id: str, listing: Listing, suffixes: list[str]) -> dict[str, Any]:

@@ -256,16 +256,16 @@ async def test_our_urls_follow_the_public_url(records: RedisRecords) -> None:
 
 
 async def test_every_change_appends_its_events_to_the_stream_of_the_shard(records: RedisRecords) -> None:
-    """The event says what happened, to what and when."""
+    """The entry says whose change it was, what happened, to what and when."""
     change, client, *_ = new_registration()
     await records.apply(change)
 
     entries = await records.connection.command("XRANGE", keys.events(change.registration_id[:2]), "-", "+")
 
-    pairs = entries[0][1]
-    assert pairs[b"type"] == b"registration.created"
-    assert pairs[b"id"].decode() == client.client_id
-    assert int(pairs[b"at"]) == int(NOW.timestamp())
+    ((_, entry),) = entries
+    assert entry[b"registration_id"].decode() == change.registration_id
+    assert decode(entry[b"events"]) == [[event.type, event.object_id] for event in change.events]
+    assert int(entry[b"at"]) == int(NOW.timestamp())
 
 
 async def test_all_keys_of_a_registration_are_in_one_slot(records: RedisRecords) -> None:
