@@ -16,8 +16,9 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from app.errors import InvalidClient, InvalidToken, MethodNotAllowed, NotFound, Refusal, ServerError, TooManyRequests
 from app.web.addresses import source_address
-from app.web.answers import empty_answer
+from app.web.answers import Answer, empty_answer
 from app.web.errors import error_answer
+from app.web.pages import error_page
 from app.web.routing import ErrorStyle, Limit, Route, RouteTable
 from app.web.state import Facts, State
 
@@ -53,44 +54,48 @@ class Edge:
         exchange = _Exchange(send, facts.request_id, self._transport, head=scope["method"] == "HEAD")
         style = ErrorStyle.PROBLEM
         try:
-            route, application = self._resolve(scope)
+            route = self._route(scope)
             style, facts.route = route.errors, route.path
-            await application(scope, receive, exchange.send)
+            await self._application(route, scope)(scope, receive, exchange.send)
         except ClientDisconnect:
             exchange.status = _CLIENT_CLOSED
         except Exception as error:  # noqa: BLE001 -- whatever it is, the caller gets an answer and the log the cause
             refusal = self._refusal(error, scope, facts)
             if not exchange.status:
-                await error_answer(refusal, style, facts.request_id)(scope, receive, exchange.send)
+                await self._error_answer(refusal, style, facts)(scope, receive, exchange.send)
         finally:
             self._write_line(scope, exchange, facts, started)
 
-    def _resolve(self, scope: Scope) -> tuple[Route, ASGIApp]:
-        """The route of a request and what will answer it.
-
-        Raises:
-            NotFound, MethodNotAllowed: There is none.
-            TooManyRequests: The source address has used up its allowance for this kind of route.
-        """
+    def _route(self, scope: Scope) -> Route:
+        """The route of a request. Raises NotFound when there is none."""
         found = self.table.find(self._own_path(scope["path"]))
         if found is None:
             raise NotFound("There is nothing at this address.")
         route, scope["path_params"] = found
+        return route
+
+    def _application(self, route: Route, scope: Scope) -> ASGIApp:
+        """What answers a request to a route.
+
+        Raises:
+            MethodNotAllowed: Nothing does.
+            TooManyRequests: The source address has used up its allowance for this kind of route.
+        """
         self._spend(route, scope)
         if route.app:
-            return route, route.app
+            return route.app
         method = "GET" if scope["method"] == "HEAD" else scope["method"]
         endpoint = route.endpoints.get(method)
         if endpoint is None:
             if method == _OPTIONS:
-                return route, empty_answer(204, headers=[(b"allow", ", ".join(route.methods).encode())])
+                return empty_answer(204, headers=[(b"allow", ", ".join(route.methods).encode())])
             raise MethodNotAllowed(route.methods)
 
         async def application(scope: Scope, receive: Receive, send: Send) -> None:
             answer = await endpoint(Request(scope, receive))
             await answer(scope, receive, send)
 
-        return route, application
+        return application
 
     def _own_path(self, path: str) -> str:
         """The path below our public URL, whether or not a proxy has stripped its prefix."""
@@ -104,6 +109,11 @@ class Edge:
         limiters = self._state["limiters"]
         limiter = limiters.registration if route.limit is Limit.REGISTRATION else limiters.anonymous
         limiter.hit(source_address(scope, self._state["settings"].trusted_proxies))
+
+    def _error_answer(self, refusal: Refusal, style: ErrorStyle, facts: Facts) -> Answer:
+        if style is ErrorStyle.PAGE:
+            return error_page(self._state, refusal, facts.request_id)
+        return error_answer(refusal, style, facts.request_id)
 
     def _refusal(self, error: Exception, scope: Scope, facts: Facts) -> Refusal:
         """What the caller is told about an error; failed authentication counts against its source."""

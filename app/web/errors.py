@@ -2,7 +2,7 @@
 
 OAuth endpoints answer the objects of RFC 6749 5.2 and RFC 7591 3.2.2; everything else answers RFC 9457 problem
 details that carry `error` and `error_description` too (ambiguities J5), so that a client written in the OAuth manner
-works as well.
+works as well. What users open in a browser answers a page (`app.web.pages`).
 """
 
 import re
@@ -35,7 +35,7 @@ def error_answer(refusal: Refusal, style: ErrorStyle, request_id: str) -> Answer
         style: What errors look like on this route.
         request_id: Named in problem details, so that support can find the log line.
     """
-    headers = [*NO_STORE, *_headers(refusal)]
+    headers = [*NO_STORE, *refusal_headers(refusal)]
     if style is ErrorStyle.OAUTH:
         body, content_type = _oauth_error(refusal), b"application/json"
     else:
@@ -68,7 +68,8 @@ def public_description(refusal: Refusal) -> str:
     return _NOT_ALLOWED.sub("?", text)
 
 
-def _headers(refusal: Refusal) -> list[tuple[bytes, bytes]]:
+def refusal_headers(refusal: Refusal) -> list[tuple[bytes, bytes]]:
+    """What a refusal says in headers: how to authenticate, what is allowed, when to come back."""
     match refusal:
         case InvalidClient():
             return [(b"www-authenticate", f'Basic realm="{REALM}"'.encode())]

@@ -24,6 +24,8 @@ class ErrorStyle(StrEnum):
     """An object with `error` and `error_description` (RFC 6749 5.2, RFC 7591 3.2.2)."""
     PROBLEM = "problem"
     """RFC 9457 problem details that carry the OAuth members too (ambiguities J5)."""
+    PAGE = "page"
+    """A page for the user who opened it."""
 
 
 class Limit(StrEnum):

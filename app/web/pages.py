@@ -1,0 +1,140 @@
+"""Pages for people: made from templates in which everything is escaped, without scripts, under a strict policy.
+
+The stylesheet is part of each page and allowed by its hash, so a page needs no second request, and no markup that
+somebody else managed to get into one could bring a style or a script along.
+
+Source: CSP 3; RFC 6749 10.13 and RFC 9700 4.16 (clickjacking), 4.2 (nothing in a Referer).
+"""
+
+import base64
+import hashlib
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+from urllib.parse import urlsplit
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+
+from app.domain.documentation import resolve
+from app.errors import Refusal
+from app.web.answers import NO_STORE, Answer, Headers
+from app.web.errors import public_description, refusal_headers
+from app.web.state import State
+
+_ROOT: Final = Path(__file__).parent.parent
+_STYLE: Final = (_ROOT / "web/templates/style.css").read_text(encoding="utf-8")
+_STYLE_SOURCE: Final = "'sha256-" + base64.b64encode(hashlib.sha256(_STYLE.encode()).digest()).decode() + "'"
+_TEMPLATES: Final = Environment(
+    loader=FileSystemLoader(_ROOT),
+    autoescape=True,
+    undefined=StrictUndefined,
+    trim_blocks=True,
+    lstrip_blocks=True,
+    auto_reload=False,
+)
+_HEADERS: Final = (
+    *NO_STORE,
+    # Not `no-referrer`: with it browsers send `Origin: null` with our own forms, and we check the Origin.
+    (b"referrer-policy", b"same-origin"),
+    (b"x-frame-options", b"DENY"),
+    (b"cross-origin-resource-policy", b"same-origin"),
+    (b"permissions-policy", b"camera=(), geolocation=(), microphone=(), payment=()"),
+)
+_HEADINGS: Final = {
+    403: "Nothing was done",
+    404: "There is nothing here",
+    405: "There is nothing here",
+    413: "That was too much",
+    429: "Please wait a moment",
+    500: "Something went wrong here",
+    503: "We are not available right now",
+}
+_BAD_LINK: Final = "This link does not work"
+
+
+@dataclass(frozen=True, slots=True)
+class Policy:
+    """What a page may do beyond showing itself, as CSP source lists.
+
+    Args:
+        images: Where images may come from.
+        forms: Where its forms, and the redirects that answer them, may lead beside this server. Browsers hold every
+            redirect after a form to it, so a page whose form ends at a Client has to allow the Client.
+    """
+
+    images: str = "'none'"
+    forms: str = ""
+
+    @property
+    def header(self) -> tuple[bytes, bytes]:
+        """The Content-Security-Policy."""
+        parts = [
+            "default-src 'none'",
+            f"style-src {_STYLE_SOURCE}",
+            f"img-src {self.images}",
+            f"form-action 'self' {self.forms}".rstrip(),
+            "base-uri 'none'",
+            "frame-ancestors 'none'",
+        ]
+        return b"content-security-policy", "; ".join(parts).encode("ascii")
+
+
+STILL: Final = Policy()
+"""A page without images whose forms stay here."""
+
+
+def page(
+    state: State, template: str, *, status: int = 200, policy: Policy = STILL, headers: Headers = (), **values: object
+) -> Answer:
+    """A page of the server.
+
+    Args:
+        state: Of the request.
+        template: The path of a template below `app`; it extends `web/templates/layout.html`.
+        headers: Beside those that every page has, a cookie for instance.
+        values: What the template shows. All of it is escaped.
+    """
+    html = _TEMPLATES.get_template(template).render(_common(state) | values)
+    return Answer(
+        html.encode(),
+        content_type=b"text/html; charset=utf-8",
+        status=status,
+        headers=[*_HEADERS, policy.header, *headers],
+    )
+
+
+def error_page(state: State, refusal: Refusal, request_id: str) -> Answer:
+    """The page about a refused request: nothing of it leads anywhere (RFC 6749 4.1.2.1)."""
+    return page(
+        state,
+        "web/templates/error.html",
+        status=refusal.status,
+        # Without the challenge, on which a browser would ask for a password of its own.
+        headers=[header for header in refusal_headers(refusal) if header[0] != b"www-authenticate"],
+        heading=_HEADINGS.get(refusal.status, _BAD_LINK),
+        is_bad_link=refusal.status not in _HEADINGS,
+        description=public_description(refusal),
+        code=refusal.code,
+        request_id=request_id,
+    )
+
+
+def base_path(state: State) -> str:
+    """What stands before the path of our own links: nothing, or the prefix of the public URL.
+
+    Links have no host, so that they also work for somebody who came under another name of this machine.
+    """
+    return urlsplit(state["settings"].public_url).path
+
+
+def _common(state: State) -> dict[str, Any]:
+    settings, server = state["settings"], state["context"].catalog.server
+    links = (("Privacy", server.op_policy_uri), ("Terms", server.op_tos_uri), ("Help", server.support))
+    return {
+        "utility": server.name,
+        "base": base_path(state),
+        "style": _STYLE,
+        "links": [(name, resolve(link, settings)) for name, link in links if link],
+        "sandbox": False,
+        "user": None,
+    }
