@@ -10,7 +10,8 @@ from typing import Any, Literal, Protocol
 
 from msgspec import Struct, field
 
-from app.domain.records import Change, Nothing, Put, Stored
+from app.crypto.tokens import digest
+from app.domain.records import Change, NewCode, Nothing, Put, Stored
 from app.schemas.credentials import Credential
 from app.schemas.encoding import encode
 from app.schemas.registrations import Registration
@@ -48,6 +49,8 @@ class Plan(Struct, omit_defaults=True):
     created: dict[str, list[str | int]] = field(default_factory=dict)
     remove: list[str] = field(default_factory=list)
     auth: list[str] = field(default_factory=list)
+    spent: list[str] = field(default_factory=list)
+    codes: list[tuple[str, int, str, str]] = field(default_factory=list)
     cut: list[str] = field(default_factory=list)
     forget: list[str] = field(default_factory=list)
     due: list[str | int] = field(default_factory=list)
@@ -81,6 +84,8 @@ class Writer:
             kept=KEPT_CHANGES,
             versions=[_version(stored) for stored in change.unchanged],
             vacant=[indexes.index_name(kind, filter_) for kind, filter_ in change.vacant],
+            spent=[digest(handle) for handle in change.spent],
+            codes=[_code(change, code) for code in change.codes],
             cut=["*" if one == change.registration_id else indexes.local(one) for one in change.cut_off],
             forget=[indexes.local(one) for one in change.forget_standing],
             settled=[indexes.local(one) for one, at in change.due.items() if at is None],
@@ -120,7 +125,12 @@ class Writer:
             plan.status, plan.fresh = item.status, put.old is None
 
     def _add_fields(
-        self, plan: Plan, fields: list[bytes | str], put: Put, local: str, internal: Any  # noqa: ANN401 -- differs by type
+        self,
+        plan: Plan,
+        fields: list[bytes | str],
+        put: Put,
+        local: str,
+        internal: Any,  # noqa: ANN401 -- differs by type
     ) -> None:
         item = put.object
         fields += (local, self._documents.pack(item))
@@ -138,3 +148,10 @@ class Writer:
 
 def _version(stored: Stored[Any]) -> tuple[str, str, int]:
     return indexes.COLLECTIONS[type(stored.object)].name, indexes.identity(stored.object), stored.version
+
+
+def _code(change: Change, code: NewCode) -> tuple[str, int, str, str]:
+    """An authorization code, but for the number of the change, which stands between the two texts."""
+    holder = f"{indexes.local(code.facts.client_id)}\n{indexes.local(code.facts.grant_id)}"
+    expires = int(change.now.timestamp()) + code.ttl_seconds
+    return digest(code.handle), code.ttl_seconds, holder, f"{expires}\n{encode(code.facts).decode()}"

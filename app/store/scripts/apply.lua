@@ -5,13 +5,14 @@
 --       fresh (true when the registration must not exist yet); status (of the registration, when it is written);
 --       ids (local) and seconds (of modification) of the objects that are written, in their order;
 --       versions ({index, id, version or false}: how objects have to be now, false for those that must not exist);
---       vacant (indexes that have to be empty);
+--       vacant (indexes that have to be empty); spent (digests of transactions that have to be under way, and end);
 --       add (numbers of objects by index), drop (ids by index), created (pairs of second and id by index);
 --       remove (fields of :o), auth (pairs of digest and value), cut (local ids), forget (local client ids),
+--       codes (authorization codes: {digest, seconds to live, value before and after the number of the change}…),
 --       due (pairs of second and id), settled (ids for which nothing is due any more),
 --       events (JSON array of type and object id), kept (changes that the stream keeps at least).
 --       Whatever is empty is left out.
--- Returns 1 when written, 0 when an object is not as it was read or an index is not vacant.
+-- Returns 1 when written, 0 when an object is not as it was read, an index is not vacant or a transaction is over.
 -- Whoever's connection broke sends the same again without knowing whether it arrived: a nonce that was seen within the last
 -- minute says that this change is written already.
 local prefix = KEYS[1]
@@ -37,6 +38,10 @@ local function is_as_read()
   for _, name in ipairs(plan.vacant or {}) do
     if redis.call('ZCARD', index_key(name)) > 0 then return false end
   end
+  for _, digest in ipairs(plan.spent or {}) do
+    local expires = string.match(redis.call('GET', prefix .. ':x:' .. digest) or '', '^(%d+)\n')
+    if not expires or tonumber(expires) <= plan.now then return false end
+  end
   return true
 end
 
@@ -58,6 +63,11 @@ for name, list in pairs(plan.created or {}) do each('ZADD', index_key(name), lis
 each('HDEL', prefix .. ':o', plan.remove or {})
 each('HSET', prefix .. ':o', ARGV, 2)
 each('HSET', prefix .. ':auth', plan.auth or {})
+for _, digest in ipairs(plan.spent or {}) do redis.call('DEL', prefix .. ':x:' .. digest) end
+for _, code in ipairs(plan.codes or {}) do
+  local value = table.concat({code[3], string.format('%.0f', rev + #ids), code[4]}, '\n')
+  redis.call('SET', prefix .. ':c:' .. code[1], value, 'EX', code[2])
+end
 for _, id in ipairs(plan.cut or {}) do redis.call('HSET', prefix .. ':gate', id, rev) end
 for _, id in ipairs(plan.forget or {}) do redis.call('DEL', prefix .. ':s:' .. id) end
 each('ZADD', prefix .. ':due', plan.due or {})
