@@ -87,7 +87,8 @@ class Form(Struct, frozen=True):
 class RegistrationField(Struct, frozen=True):
     """Something that a Client submits, or does, or waits for (WG1-02 3.5).
 
-    `max_length` counts code points, `max_size` bytes before Base64. `default` is UNSET for required fields.
+    `max_length` counts code points, `max_size` bytes before Base64. `default` is UNSET for required fields. With
+    `show_to_users` users who are asked for an authorization see the value: an image is the logo. It is not published.
     """
 
     id: str
@@ -103,6 +104,7 @@ class RegistrationField(Struct, frozen=True):
     documentation: str | None
     form: Form | None
     extra: dict[str, Any]
+    show_to_users: bool = False
 
 
 class Choice(Struct, frozen=True):

@@ -24,7 +24,11 @@ KEYS = (
     "currency",
     "documentation",
     "form",
+    "show_to_users",
 )
+SHOWN_FORMATS = ("string", "string_or_null", "url", "url_or_null", "image", "image_or_null")
+"""What can be shown to users beside the name of a Client."""
+
 FORM_KEYS = ("text", "url", "pdf")
 FORMS_OF_TYPE = {
     "online_form": ("text", "url"),
@@ -91,6 +95,7 @@ def read_field(field_id: str, section: Section, directory: Path) -> Registration
         documentation=section.optional_link("documentation"),
         form=read_form(section, kind, directory),
         extra=section.extra,
+        show_to_users=read_show_to_users(section, format_),
     )
 
 
@@ -155,6 +160,16 @@ def refuse_value(value: object, format_: str) -> str | None:
     if base == "email" and not values.is_email(value):
         return "write a mail address"
     return None
+
+
+def read_show_to_users(section: Section, format_: str | None) -> bool:
+    """Whether users see the value when they are asked for an authorization."""
+    shown = section.flag("show_to_users", default=False)
+    if shown and format_ not in SHOWN_FORMATS:
+        section.problem(
+            "show_to_users", f"the format {format_} cannot be shown" if format_ else "there is no value", "remove it"
+        )
+    return shown
 
 
 def read_amount(section: Section) -> Decimal | None:
