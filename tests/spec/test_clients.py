@@ -361,7 +361,7 @@ async def test_the_first_objects_leave_no_messages_and_later_changes_do(server: 
     assert "it@meadow.example" not in message["description"]
 
 
-@pytest.mark.clause("WG1-02-5.1-25", "WG1-02-4.1-06")
+@pytest.mark.clause("WG1-02-4.1-06")
 async def test_registration_field_values_are_on_the_objects_whose_scopes_list_them(server: Server) -> None:
     """Never on the admin object (ambiguities A5)."""
     registered = await server.register("cds_client_admin ple_customer_data ple_interconnection ple_grid_status")
