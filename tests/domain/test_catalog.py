@@ -605,7 +605,7 @@ BROKEN_BEYOND_THE_SCHEMA = [
     (catalogs.with_field(format="url", default="x"), "registration_fields.company.default: ", "http"),
     (catalogs.with_field(format="email", default="x"), "registration_fields.company.default: ", "mail address"),
     (catalogs.with_field(format="boolean", default="x"), "registration_fields.company.default: ", "true or false"),
-    (catalogs.with_field(format="email", show_to_users=True), "registration_fields.company.show_to_users: ", "be shown"),
+    (catalogs.with_field(format="email", show_to_users=True), "registration_fields.company.show_to_users: ", "shown"),
     (catalogs.with_field(format="image", default="x"), "registration_fields.company.default: ", "image_or_null"),
     (
         catalogs.with_field(max_length=1, default="xx"),
