@@ -70,14 +70,18 @@ def create(
     client_id: str,
     scopes: Sequence[Scope],
     status: ClientStatus,
+    *,
+    production_client_id: str = "",
 ) -> Client:
     """Add a new Client Object to a change, with every field that 5.1 requires.
 
     It gets the metadata and field values that were submitted with its registration (A4, A5). The scopes share response
-    types, grant types and authentication method; the status is `production` or `sandbox`.
+    types, grant types and authentication method; the status is `production` or `sandbox`. `production_client_id` is the
+    production twin that a sandbox object has from the start.
     """
     client = _new_client(context, registration, client_id, scopes, status, change.now)
-    change.create(client, ClientInternal(assigned_scope=client.scope))
+    internal = ClientInternal(assigned_scope=client.scope, production_client_id=production_client_id)
+    change.create(client, internal)
     change.event("client.created", client_id)
     return client
 

@@ -34,7 +34,7 @@ async def decide_request(
         The `request_update` that tells the Client.
 
     Raises:
-        As `messages_decisions.decide`; AlreadyDecided also when the object has its production twin.
+        As `messages_decisions.decide`.
     """
     return await decide(context, access, message_id, status, description, execute=_execution(context, access))
 
@@ -91,6 +91,9 @@ def _execution(context: Context, access: Access) -> Callable[[Change, Case, Mess
         (sandbox,) = await context.records.load(access, Wanted(Client, target.object_id or ""))
         if sandbox is None or case.registration is None:
             raise InvalidRequest("The Client Object of this request does not exist any more.")
+        if sandbox.internal.production_client_id:  # made meanwhile: the request is answered with what there is
+            change.unchanged.append(sandbox)
+            return context.links.client(sandbox.internal.production_client_id), RelatedType.CLIENT
         registration, client = _promote(context, change, case.registration.object, sandbox)
         change.replace(case.registration, registration)
         return client.cds_client_uri, RelatedType.CLIENT

@@ -119,8 +119,10 @@ def _plan(
     )
     number = 1
     for group in client_objects.groups(context.catalog, registration.scope.split()):
-        for status in client_objects.first_statuses(context.catalog, group, registration):
-            _add_client(context, change, registration, number, group, status)
+        statuses = client_objects.first_statuses(context.catalog, group, registration)
+        for place, status in enumerate(statuses):
+            twin_id = f"{change.registration_id}-{number + 1}" if place + 1 < len(statuses) else ""
+            _add_client(context, change, registration, number, group, status, twin_id)
             number += 1
     admin_scope = context.catalog.scopes[CLIENT_ADMIN]
     admin = client_objects.create(
@@ -151,9 +153,12 @@ def _add_client(
     number: int,
     scopes: Sequence[Scope],
     status: ClientStatus,
+    twin_id: str,
 ) -> None:
     client_id = f"{change.registration_id}-{number}"
-    client = client_objects.create(context, change, registration, client_id, scopes, status)
+    client = client_objects.create(
+        context, change, registration, client_id, scopes, status, production_client_id=twin_id
+    )
     if client.token_endpoint_auth_method is not None:
         credentials.issue(context, change, client_id)
     steps = client_objects.onboarding_steps(context.catalog, scopes)

@@ -118,6 +118,20 @@ async def test_an_operator_may_approve_without_being_asked(server: Server) -> No
         await production.approve(server.context, registered.access, f"{registered.client_id}-99")
 
 
+async def test_a_request_for_what_exists_already_is_answered_with_it(server: Server) -> None:
+    """No second production object for one sandbox object."""
+    registered = await server.register("cds_client_admin ple_interconnection")
+    first = await ask_for_production(registered, "ple_interconnection")
+    await production.decide_request(server.context, registered.access, first["message_id"], MessageStatus.COMPLETE)
+    second = await ask_for_production(registered, "ple_interconnection")
+
+    await production.decide_request(server.context, registered.access, second["message_id"], MessageStatus.COMPLETE)
+
+    listing = (await registered.get("/cds-api/v1/clients")).json()["clients"]
+    (twin,) = [one for one in listing if one["cds_status"] == "production" and one["scope"] == "ple_interconnection"]
+    assert (await registered.get(second["uri"])).json()["related_uri"] == twin["cds_client_uri"]
+
+
 async def test_the_last_step_opens_production_where_the_catalog_lets_it(
     make_server: MakeServer, demo_catalog: Catalog
 ) -> None:

@@ -9,7 +9,8 @@ from msgspec.structs import replace
 
 from app.catalog import Catalog
 from app.domain.records import Wanted
-from app.errors import StoreUnavailable
+from app.domain import production
+from app.errors import AlreadyDecided, StoreUnavailable
 from app.schemas.registrations import Registration
 from app.store import keys
 from tests.conftest import ADMIN_SCOPE, PUBLIC_URL, REQUIRED_FIELDS, MakeServer, Server, changed
@@ -181,8 +182,10 @@ async def test_without_outstanding_steps_production_comes_at_once_where_the_cata
 
     listing = (await registered.get("/cds-api/v1/clients")).json()["clients"]
 
-    statuses = {one["cds_status"] for one in listing if one["scope"] == "ple_customer_data"}
-    assert statuses == {"sandbox", "production"}
+    both = {one["cds_status"]: one for one in listing if one["scope"] == "ple_customer_data"}
+    assert set(both) == {"sandbox", "production"}
+    with pytest.raises(AlreadyDecided):
+        await production.approve(server.context, registered.access, both["sandbox"]["client_id"])
 
 
 async def test_a_scope_without_users_and_steps_is_in_production_at_once(server: Server) -> None:
