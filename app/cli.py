@@ -3,11 +3,13 @@
 import sys
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Coroutine
+
     from app.catalog import Catalog
     from app.settings import Settings
 
@@ -167,3 +169,46 @@ def demo(url: str) -> None:
         return
     click.echo(f"{COMMAND}: {problem}", err=True)
     sys.exit(1)
+
+
+@main.group()
+def keys() -> None:
+    """Keys that protect what is stored."""
+
+
+@keys.command()
+@click.option("--no-new-key", is_flag=True, help="Add no key; only seal again what another key than the first sealed.")
+@click.option("--forget-old", is_flag=True, help="Drop the keys that nothing needs any more afterwards.")
+def rotate(*, no_new_key: bool, forget_old: bool) -> None:
+    """Put a new key in front and seal every stored client secret with it, while servers run.
+
+    The key goes into the file that CDS_SECRET_KEYS names, or into the one beside an embedded store. All servers have to
+    read that same file. Interrupt it at any time: called again, it goes on.
+    """
+    from app.upkeep import Wishes
+    from app.upkeep import rotate as rotate_keys
+
+    wishes = Wishes(new_key=not no_new_key, forget_old=forget_old)
+    look_after(lambda settings: rotate_keys(settings, wishes, click.echo))
+
+
+def look_after(action: "Callable[[Settings], Coroutine[Any, Any, bool]]") -> None:
+    """Run a command that works on the store; its exit status is 1 when it did not succeed or could not begin."""
+    import asyncio
+
+    from app.errors import ConfigurationError, Refusal
+    from app.logs import configure
+    from app.settings import Settings, read_environment
+
+    try:
+        settings = Settings.from_environment(read_environment(Path.cwd()))
+        configure(settings.log_format, settings.log_level)
+        succeeded = asyncio.run(action(settings))
+    except ConfigurationError as error:
+        succeeded = False
+        for problem in error.problems:
+            click.echo(f"{COMMAND}: {problem}", err=True)
+    except Refusal as error:
+        succeeded = False
+        click.echo(f"{COMMAND}: {error.description} Call this again, it goes on where it stopped.", err=True)
+    sys.exit(0 if succeeded else 1)

@@ -11,8 +11,7 @@ from starlette.types import Receive, Scope, Send
 
 from app.api import clients, coverage, credentials, files, grants, health, messages, onboarding, server_metadata
 from app.catalog import Catalog
-from app.crypto.sealing import Sealer
-from app.crypto.secret_keys import load_secret_keys
+from app.crypto.key_files import open_sealer
 from app.crypto.tokens import Randomness
 from app.domain.context import Context
 from app.domain.grant_times import settle_due
@@ -143,7 +142,7 @@ class Service:
 
 def build_state(settings: Settings, catalog: Catalog, connection: Connection, parts: Parts) -> State:
     """Everything that endpoints use, on a connection whose scripts are loaded."""
-    records = RedisRecords(connection, Documents(settings.public_url), Sealer(load_secret_keys(settings)))
+    records = RedisRecords(connection, Documents(settings.public_url), open_sealer(settings))
     context = Context(
         settings=settings,
         catalog=catalog,

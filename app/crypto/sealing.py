@@ -5,7 +5,7 @@ A sealed secret is a compact JWE (RFC 7516; `dir` and `A256GCM`). Its protected 
 """
 
 import base64
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import msgspec
@@ -20,12 +20,22 @@ ALGORITHMS = ("dir", "A256GCM")
 BINDING = "credential_id"
 
 
-class Sealer:
-    """Seals with the first of `keys` (256-bit `oct` JWKs with a `kid`) and opens with all of them."""
+def never() -> None:
+    """Keys that do not change."""
 
-    def __init__(self, keys: Sequence[OctKey]) -> None:
-        self._first = keys[0]
-        self._by_id = {key.kid: key for key in keys}
+
+class Sealer:
+    """Seals with the first of `keys` (256-bit `oct` JWKs with a `kid`) and opens with all of them.
+
+    Args:
+        keys: The keys to begin with.
+        changed: Asked before something is sealed and when the key of something sealed is not known: the keys that are
+            to be used from now on, or None when they are the same as before. Quick, because it is asked often.
+    """
+
+    def __init__(self, keys: Sequence[OctKey], changed: Callable[[], Sequence[OctKey] | None] = never) -> None:
+        self._changed = changed
+        self._use(keys)
         self._registry = jwe.JWERegistry(
             header_registry={
                 BINDING: HeaderParameter("The Credential that the secret belongs to", "str", required=True)
@@ -35,6 +45,7 @@ class Sealer:
 
     def seal(self, plain: str, *, credential_id: str) -> str:
         """`plain` as it may stand in the store."""
+        self._follow()
         header = {"alg": "dir", "enc": "A256GCM", "kid": self._first.kid, BINDING: credential_id}
         return jwe.encrypt_compact(header, plain.encode(), self._first, registry=self._registry)
 
@@ -45,8 +56,8 @@ class Sealer:
             ServerError: The key is not at hand any more, the text was changed, or it belongs to another Credential.
         """
         kid = header_of(sealed).get("kid")
-        key = self._by_id.get(kid if isinstance(kid, str) else None)
-        if key is None:
+        key = self._key(kid) or (self._follow() and self._key(kid))
+        if not key:
             raise unreadable(credential_id, "CDS_SECRET_KEYS has no key of this kid")
         try:
             opened = jwe.decrypt_compact(sealed, key, registry=self._registry)
@@ -56,9 +67,29 @@ class Sealer:
             raise unreadable(credential_id, "it was sealed for another Credential")
         return opened.plaintext.decode()
 
+    @property
+    def kids(self) -> list[str | None]:
+        """The ids of the keys; the first seals."""
+        return list(self._by_id)
+
     def needs_rotation(self, sealed: str) -> bool:
         """Whether it was sealed with another key than the first, so that sealing it again lets an old key go."""
         return bool(header_of(sealed).get("kid") != self._first.kid)
+
+    def _key(self, kid: object) -> OctKey | None:
+        return self._by_id.get(kid) if isinstance(kid, str) else None
+
+    def _follow(self) -> bool:
+        """Take over the keys of now; whether they are others than before."""
+        keys = self._changed()
+        if keys is None:
+            return False
+        self._use(keys)
+        return True
+
+    def _use(self, keys: Sequence[OctKey]) -> None:
+        self._first = keys[0]
+        self._by_id = {key.kid: key for key in keys}
 
 
 def header_of(sealed: str) -> dict[str, Any]:

@@ -1,11 +1,11 @@
 """How we talk to Redis: scripts, many of them in one round trip, and one way to fail.
 
-Every operation is one script call. Calls that are made while a batch is under way wait for the next one, so that however many
-requests are in flight, the store sees a steady row of pipelines instead of a crowd of small questions.
+Every operation is one script call. Calls that are made while a batch is under way wait for the next one, so that
+however many requests are in flight, the store sees a steady row of pipelines instead of a crowd of small questions.
 """
 
 import asyncio
-from collections.abc import Iterable
+from collections.abc import Awaitable, Iterable
 from importlib.resources import files
 from typing import Any, NamedTuple, Protocol
 
@@ -13,7 +13,18 @@ from redis.exceptions import NoScriptError, RedisError, ResponseError
 
 from app.errors import ServerError, StoreUnavailable
 
-_UNAVAILABLE_REPLIES = ("OOM", "LOADING", "BUSY", "READONLY", "MASTERDOWN", "CLUSTERDOWN", "NOREPLICAS", "TRYAGAIN", "MISCONF")
+_UNAVAILABLE_REPLIES = (
+    "OOM",
+    "LOADING",
+    "BUSY",
+    "READONLY",
+    "MASTERDOWN",
+    "CLUSTERDOWN",
+    "NOREPLICAS",
+    "TRYAGAIN",
+    "MISCONF",
+)
+"""How the errors begin of a store that works, but not now."""
 
 _WAIT_MS = 1000
 
@@ -38,9 +49,11 @@ class Script(NamedTuple):
 class RedisClient(Protocol):
     """The part of redis-py's asyncio clients (Redis and RedisCluster) that we use."""
 
-    def pipeline(self, transaction: bool | None = None) -> Any: ...  # noqa: ANN401, FBT001 -- redis-py's own signature
+    def pipeline(self, transaction: bool = ...) -> Any:  # noqa: ANN401, FBT001 -- redis-py's own signature
+        """A row of commands that are sent together."""
 
-    async def script_load(self, script: str) -> Any: ...  # noqa: ANN401
+    def script_load(self, script: str) -> Awaitable[Any]:
+        """The digest of a script that the store knows from now on."""
 
 
 class _Call(NamedTuple):
@@ -97,14 +110,14 @@ class Connection:
             except NoScriptError:  # the store was restarted or failed over since we loaded it
                 return await self._call(("EVAL", script.source, len(keys), *keys, *args), writes=script.writes)
         except (RedisError, OSError) as error:
-            raise _refusal(error) from error
+            raise refusal(error) from error
 
     async def command(self, *command: str | bytes | float, writes: bool = False) -> Any:  # noqa: ANN401
         """Run one plain command. Raises as `run` does."""
         try:
             return await self._call(command, writes=writes)
         except (RedisError, OSError) as error:
-            raise _refusal(error) from error
+            raise refusal(error) from error
 
     def _call(self, command: tuple[Any, ...], *, writes: bool) -> asyncio.Future[Any]:
         loop = asyncio.get_running_loop()
@@ -161,7 +174,8 @@ def _not_cancelled(error: BaseException) -> BaseException:
     return StoreUnavailable("The store connection is closing.") if isinstance(error, asyncio.CancelledError) else error
 
 
-def _refusal(error: Exception) -> ServerError | StoreUnavailable:
+def refusal(error: Exception) -> ServerError | StoreUnavailable:
+    """What an error of redis-py means to whoever asked: nearly always that the store cannot answer now."""
     if isinstance(error, ResponseError) and not str(error).lstrip("-").startswith(_UNAVAILABLE_REPLIES):
         return ServerError("The store refused an operation.", detail=str(error))
     return StoreUnavailable("The store does not answer.", detail=f"{type(error).__name__}: {error}")

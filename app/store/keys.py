@@ -38,6 +38,11 @@ def prefix(registration_id: str) -> str:
     return f"{{{registration_id[:2]}}}{registration_id[2:]}"
 
 
+def registration_id(prefix: str) -> str:
+    """The registration whose prefix this is."""
+    return prefix.replace("{", "").replace("}", "")
+
+
 def events(shard: str) -> str:
     """The event stream of a shard."""
     return f"{{{shard}}}:events"
@@ -59,3 +64,6 @@ def shares(file_id: str) -> str:
 
 SCHEMA = "{00}:schema"
 """The schema version of the store."""
+
+ROTATION = "{00}:rotation"
+"""The kid of the key that a rotation of keys is sealing with, until it is done."""

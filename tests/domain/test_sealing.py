@@ -13,7 +13,7 @@ OLD, NEW = (OctKey.generate_key(256, auto_kid=True) for _ in range(2))
 SEALER = Sealer([NEW])
 
 
-@given(plain=st.text(), credential_id=st.text(min_size=1))
+@given(plain=st.text(), credential_id=st.text(min_size=1, max_size=40))  # joserfc limits the length of a header
 def test_what_was_sealed_opens_again(plain, credential_id):
     sealed = SEALER.seal(plain, credential_id=credential_id)
 

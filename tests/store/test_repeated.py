@@ -1,4 +1,4 @@
-"""A connection that breaks leaves it open whether a script ran, so redis-py sends it again: twice has to be like once."""
+"""A broken connection leaves it open whether a script ran, so redis-py sends it again: twice has to be like once."""
 
 from collections.abc import Awaitable, Callable
 from datetime import timedelta
