@@ -14,7 +14,7 @@ from app.catalog.model import AuthorizationDetailsField, Choice
 from app.domain import grant_creation
 from app.domain.grant_terms import Terms
 from app.domain.records import Change, Stored, Wanted
-from app.schemas.encoding import encode
+from app.schemas.encoding import decode, encode
 from app.schemas.grants import Grant
 from app.schemas.registrations import Registration, RegistrationStatus
 from tests.conftest import Registered, Server
@@ -147,7 +147,9 @@ def admin(registered: Registered) -> Holder:
 
 
 async def make_grant(registered: Registered, client_id: str, scope: str = "", **terms: Any) -> Grant:
-    """A Grant that the Server makes."""
+    """A Grant that the Server makes; its details are read as if they had come in JSON."""
+    if "authorization_details" in terms:
+        terms["authorization_details"] = decode(encode(terms["authorization_details"]))
     context = registered.server.context
     return await grant_creation.create(context, registered.access, client_id, Terms(scope=scope, **terms))
 
