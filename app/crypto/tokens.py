@@ -7,17 +7,20 @@ registration. Secrets and tokens have a prefix of ours, so that secret scanners 
 
 import base64
 import hashlib
+import hmac
 import re
 import secrets
 from enum import StrEnum
 from typing import NamedTuple
 
 _ALPHABET = "0123456789abcdefghjkmnpqrstvwxyz"
+_PAIRS = [first + second for second in _ALPHABET for first in _ALPHABET]
 _REGISTRATION_ID = r"[0-9a-f]{2}[0-9a-z]{12}"
 _ID = re.compile(rf"({_REGISTRATION_ID})(?:-([0-9a-z]{{1,20}}))?")
 _FILE_ID = re.compile(r"f[0-9a-z]{1,40}")
 _ACCESS_TOKEN = re.compile(rf"cdsat_({_REGISTRATION_ID})_[A-Za-z0-9_-]{{43}}")
 _HANDLE = re.compile(rf"(cds[a-z]{{2}})_({_REGISTRATION_ID})_[A-Za-z0-9_-]{{43}}")
+_REFRESH_TOKEN = re.compile(rf"(cdsrt_({_REGISTRATION_ID})_([A-Za-z0-9_-]{{22}}))[A-Za-z0-9_-]{{43}}")
 _SESSION = re.compile(r"cdsus_([0-9a-f]{2})_[A-Za-z0-9_-]{43}")
 
 REGISTRATION_ID_LENGTH = 14
@@ -31,7 +34,13 @@ class Handle(StrEnum):
     PUSHED_REQUEST = "cdspr"
     TRANSACTION = "cdsax"
     AUTHORIZATION_CODE = "cdsac"
-    REFRESH_TOKEN = "cdsrt"  # noqa: S105 -- how a token begins, not one
+
+
+class RefreshTokenParts(NamedTuple):
+    """What a refresh token says: whose it is, and the family that it shares with all that it is exchanged for."""
+
+    registration_id: str
+    family: str
 
 
 class LocalId(NamedTuple):
@@ -70,6 +79,14 @@ class Randomness:
         """A new handle of that kind in that registration."""
         return f"{kind}_{registration_id}_{secrets.token_urlsafe(32)}"
 
+    def refresh_token(self, registration_id: str) -> str:
+        """The first refresh token of a new family: 128 random bits for the family, 256 for the token."""
+        return f"cdsrt_{registration_id}_{secrets.token_urlsafe(16)}{secrets.token_urlsafe(32)}"
+
+    def nonce(self) -> str:
+        """128 random bits for whatever has to happen once."""
+        return secrets.token_urlsafe(16)
+
     def session(self) -> str:
         """A handle for a user's session, which is in no registration but in a shard of its own choice."""
         return f"cdsus_{secrets.token_hex(1)}_{secrets.token_urlsafe(32)}"
@@ -80,8 +97,8 @@ class Randomness:
 
 
 def _characters(number: int, length: int) -> str:
-    """`number` in base 32 without look-alikes, its lowest `length` digits."""
-    return "".join(_ALPHABET[(number >> (5 * place)) & 31] for place in range(length))
+    """`number` in base 32 without look-alikes, its lowest `length` digits (an even number of them)."""
+    return "".join([_PAIRS[(number >> (10 * place)) & 1023] for place in range(length // 2)])
 
 
 def digest(secret: str) -> str:
@@ -99,6 +116,11 @@ def local_id(object_id: str) -> LocalId | None:
     return LocalId(match[1], match[2] or ADMIN) if match else None
 
 
+def full_id(registration_id: str, local: str) -> str:
+    """The id that `local_id` takes apart into these two."""
+    return registration_id if local == ADMIN else f"{registration_id}-{local}"
+
+
 def is_file_id(text: str) -> bool:
     """Whether `text` has the shape of a file_id of ours."""
     return _FILE_ID.fullmatch(text) is not None
@@ -114,6 +136,31 @@ def registration_of_handle(kind: Handle, handle: str) -> str | None:
     """The registration_id that a handle carries, or None when it does not have the shape of one of that kind."""
     match = _HANDLE.fullmatch(handle)
     return match[2] if match and match[1] == kind else None
+
+
+def refresh_token_parts(refresh_token: str) -> RefreshTokenParts | None:
+    """Take a refresh token apart, or None when it does not have the shape of one."""
+    match = _REFRESH_TOKEN.fullmatch(refresh_token)
+    return RefreshTokenParts(match[2], match[3]) if match else None
+
+
+def next_refresh_token(refresh_token: str, nonce: str) -> str:
+    """What a refresh token is exchanged for: of the same family, and the same again for the same nonce.
+
+    So a lost answer can be given once more although the store has no token in clear. The nonce is in the store, the old
+    token is not, and without both the new one cannot be found.
+    """
+    match = _REFRESH_TOKEN.fullmatch(refresh_token)
+    if match is None:
+        message = "not a refresh token"
+        raise ValueError(message)
+    secret = hmac.digest(refresh_token.encode(), nonce.encode(), "sha256")
+    return match[1] + base64.urlsafe_b64encode(secret)[:43].decode()
+
+
+def shard_of(text: str) -> str:
+    """The shard of what belongs to no registration and is found by this text."""
+    return hashlib.sha256(text.encode()).hexdigest()[:2]
 
 
 def shard_of_session(handle: str) -> str | None:

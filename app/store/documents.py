@@ -7,15 +7,17 @@ when it changes. JSON never contains that byte, which makes both directions one 
 from typing import Any
 
 import msgspec
+from msgspec import UNSET
+from msgspec.structs import replace
 
 from app.domain.records import AnyObject
 from app.schemas.clients import Client
 from app.schemas.credentials import Credential
-from app.schemas.documents import document_of
 from app.schemas.encoding import decode, encode
 
 _BASE = b"\x01"
 _SEPARATOR = b"\x00"
+_NO_EXTRA = b',"extra":{}}'
 _CLIENT_FIELDS = frozenset(name for name in Client.__struct_fields__ if name != "extra")
 
 
@@ -28,10 +30,11 @@ class Documents:
 
     def pack(self, item: AnyObject) -> bytes:
         """The bytes to store. A Credential leaves its secret out, a Client merges its extra fields in."""
-        fields = document_of(item)
+        if isinstance(item, Client):
+            return self.shrink(_with_extra(item))
         if isinstance(item, Credential):
-            fields.pop("client_secret", None)
-        return self.shrink(encode(fields))
+            item = replace(item, client_secret=UNSET)
+        return self.shrink(encode(item))
 
     def unpack(self, kind: type[AnyObject], stored: bytes) -> Any:  # noqa: ANN401 -- an instance of `kind`
         """The object that `pack` made these bytes of."""
@@ -51,3 +54,13 @@ class Documents:
     def expand_all(self, stored: list[bytes]) -> list[bytes]:
         """`expand` for a page of documents; joined first, so that it takes three passes and not a hundred small ones."""
         return self.expand(_SEPARATOR.join(stored)).split(_SEPARATOR) if stored else []
+
+
+def _with_extra(client: Client) -> bytes:
+    """The JSON of a Client Object with its extra fields among the others.
+
+    They are put together as text, because making a dictionary of the whole object first takes three times as long.
+    """
+    extra = encode(client.extra)
+    named = encode(replace(client, extra={}))[: -len(_NO_EXTRA)]
+    return named + (b"," + extra[1:] if client.extra else b"}")

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from app.crypto.tokens import local_id
+from app.crypto.tokens import ADMIN, REGISTRATION_ID_LENGTH
 from app.domain.records import AnyObject, Nothing
 from app.schemas.clients import Client, ClientInternal
 from app.schemas.credentials import Credential, CredentialInternal
@@ -28,17 +28,19 @@ class Collection:
     name: str
     """The index that has all of them."""
     internal: type[Any]
+    id_field: str | None
+    """The field that identifies it; a registration has one object of a kind without."""
     created_index: str | None = None
     """The index by `created`, for types that can be filtered by it."""
 
 
 COLLECTIONS: dict[type[AnyObject], Collection] = {
-    Client: Collection("clients", ClientInternal),
-    Message: Collection("messages", MessageInternal),
-    Credential: Collection("credentials", CredentialInternal, "credentials:created"),
-    Grant: Collection("grants", GrantInternal, "grants:created"),
-    ServerProvidedFile: Collection("files", FileInternal),
-    Registration: Collection("registration", Nothing),
+    Client: Collection("clients", ClientInternal, "client_id"),
+    Message: Collection("messages", MessageInternal, "message_id"),
+    Credential: Collection("credentials", CredentialInternal, "credential_id", "credentials:created"),
+    Grant: Collection("grants", GrantInternal, "grant_id", "grants:created"),
+    ServerProvidedFile: Collection("files", FileInternal, "file_id"),
+    Registration: Collection("registration", Nothing, None),
 }
 
 
@@ -55,8 +57,10 @@ def position(moment: datetime) -> int:
 
 def local(object_id: str) -> str:
     """The local part of one of our own ids; a file_id is its own."""
-    parts = local_id(object_id)
-    return parts.local if parts else object_id
+    registration_id, dash, own = object_id.partition("-")
+    if dash:
+        return own
+    return ADMIN if len(registration_id) == REGISTRATION_ID_LENGTH else object_id
 
 
 def indexes_of(item: AnyObject, internal: Any) -> set[str]:  # noqa: ANN401 -- the internal part differs by type
@@ -98,19 +102,8 @@ def _grant_indexes(grant: Grant, internal: GrantInternal) -> set[str]:
 
 def identity(item: AnyObject) -> str:
     """The local id under which an object is stored."""
-    match item:
-        case Client():
-            return local(item.client_id)
-        case Message():
-            return local(item.message_id)
-        case Credential():
-            return local(item.credential_id)
-        case Grant():
-            return local(item.grant_id)
-        case ServerProvidedFile():
-            return item.file_id
-        case Registration():
-            return "r"
+    field = COLLECTIONS[type(item)].id_field
+    return local(getattr(item, field)) if field else "r"
 
 
 def modified(item: AnyObject) -> datetime:
