@@ -19,9 +19,12 @@ from app.domain.links import Links
 from app.files.file_store import FileStore
 from app.oauth import as_metadata, introspection, registration, revocation, token
 from app.settings import Settings
+from app.store import authorizations as authorization_scripts
 from app.store import files as file_scripts
 from app.store import records as record_scripts
 from app.store import tokens as token_scripts
+from app.store import user_tokens as user_token_scripts
+from app.store.authorizations import RedisAuthorizations
 from app.store.connect import StoreConnection, connect
 from app.store.connection import Connection
 from app.store.documents import Documents
@@ -29,10 +32,21 @@ from app.store.files import RedisFileLibrary, RedisOpenedFiles
 from app.store.records import RedisRecords
 from app.store.schema import require_compatible
 from app.store.tokens import RedisTokens
+from app.store.user_tokens import RedisUserTokens
+from app.store.users import RedisUsers
 from app.web.edge import Edge
 from app.web.rate_limit import RateLimiter
 from app.web.routing import Route
 from app.web.state import Limiters, State
+
+SCRIPTS = (
+    *record_scripts.SCRIPTS,
+    *token_scripts.SCRIPTS,
+    *file_scripts.SCRIPTS,
+    *authorization_scripts.SCRIPTS,
+    *user_token_scripts.SCRIPTS,
+)
+"""Every script that a server runs in its store."""
 
 
 def utc_now() -> datetime:
@@ -88,7 +102,7 @@ class Service:
             self.settings.store_url, wait_replicas=self.settings.store_wait_replicas
         )
         self._connection = Connection(self._store.client, wait_replicas=self._store.wait_replicas)
-        await self._connection.load((*record_scripts.SCRIPTS, *token_scripts.SCRIPTS, *file_scripts.SCRIPTS))
+        await self._connection.load(SCRIPTS)
         await require_compatible(self._connection)
         self.state = build_state(self.settings, self.catalog, self._connection, self.parts)
         self._edge = Edge(self._routes(), self.state, structlog.get_logger("app.request"))
@@ -163,6 +177,9 @@ def build_state(settings: Settings, catalog: Catalog, connection: Connection, pa
         settings=settings,
         context=context,
         tokens=RedisTokens(records),
+        user_tokens=RedisUserTokens(records, context.randomness),
+        authorizations=RedisAuthorizations(connection),
+        users=RedisUsers(connection),
         opened_files=RedisOpenedFiles(records),
         limiters=limiters,
         now=parts.now,

@@ -23,6 +23,16 @@ class ClientLogin(NamedTuple):
     secret_digest: str
 
 
+class PublicLogin(NamedTuple):
+    """Who says that it is a Client Object without a secret; nothing proves it but what it presents besides."""
+
+    registration_id: str
+    client_id: str
+
+
+Login = ClientLogin | PublicLogin
+
+
 class StandingFacts(Struct, frozen=True):
     """What a standing Grant (ambiguities E2) gives to each token that is issued under it."""
 
@@ -86,5 +96,8 @@ class TokenStore(Protocol):
     async def inspect(self, login: ClientLogin, access_token: str, *, now: datetime) -> Inspected | NotIssued | None:
         """Authenticate and look at a token: None when it is inactive or another registration's. One round trip."""
 
-    async def revoke(self, login: ClientLogin, access_token: str, *, now: datetime) -> Revocation:
-        """Authenticate and forget a token of that Client Object. One round trip."""
+    async def revoke(self, login: Login, access_token: str, *, now: datetime) -> Revocation:
+        """Authenticate and forget a token of that Client Object. One round trip.
+
+        With a PublicLogin the caller has seen to it that the Client Object is one without a secret.
+        """

@@ -15,11 +15,16 @@ Below a prefix:
 | `:t:…` | string | an access token by digest; expires with it |
 | `:auth` | hash | client_secret digest to credential, client, expiry |
 | `:s:…` | hash | the standing Grants of a Client Object by what is asked for |
+| `:p:…` | string | a pushed authorization request by digest; expires with it, like the next two |
+| `:x:…` | string | an authorization request on its way through the pages |
+| `:c:…` | string | an authorization code (see `redeem.lua`) |
+| `:f:…` | string | a family of refresh tokens by the digest of what they share (see `rotate.lua`) |
 | `:gate` | hash | local id to the change that cut off its tokens |
 | `:n:…` | string | a change by its nonce, for a minute: that it was written (see `apply.lua`) |
 | `:due` | sorted set | local ids of Grants by the second at which time changes them |
 
-Of a shard: `{3f}:events` (stream) and `{3f}:registrations` (sorted set by creation).
+Of a shard: `{3f}:events` (stream) and `{3f}:registrations` (sorted set by creation). Users belong to no registration;
+`{3f}:session:…` (string) and `{3f}:user:…` (sorted set: grant_ids that the user authorized) are spread over the shards.
 
 Server-Provided Files belong to no registration. The library has their records under one prefix, `{files}`: operators
 share a file by hand now and then, and Clients never get there, because they read the copies in their own registration.
@@ -51,6 +56,26 @@ def events(shard: str) -> str:
 def registrations(shard: str) -> str:
     """The registration_ids of a shard by creation."""
     return f"{{{shard}}}:registrations"
+
+
+def pushed_request(registration_id: str, handle_digest: str) -> str:
+    """A pushed authorization request."""
+    return f"{prefix(registration_id)}:p:{handle_digest}"
+
+
+def transaction(registration_id: str, handle_digest: str) -> str:
+    """An authorization request that waits for its user."""
+    return f"{prefix(registration_id)}:x:{handle_digest}"
+
+
+def session(shard: str, handle_digest: str) -> str:
+    """A user's session."""
+    return f"{{{shard}}}:session:{handle_digest}"
+
+
+def user(shard: str, user_digest: str) -> str:
+    """What a user authorized."""
+    return f"{{{shard}}}:user:{user_digest}"
 
 
 LIBRARY = "{files}"

@@ -6,7 +6,7 @@ from typing import Any, Protocol
 
 import msgspec
 
-from app.crypto.tokens import is_file_id, local_id
+from app.crypto.tokens import full_id, is_file_id, local_id
 from app.domain.records import Access, AnyObject, Change, Cursor, Listing, Page, Stored, TokenFacts, Wanted
 from app.errors import Conflict, InsufficientScope, InvalidToken, NotFound
 from app.schemas.credentials import Credential
@@ -66,7 +66,9 @@ class RedisRecords:
         """See `Records.document`."""
         local = _local(access.registration_id, wanted)
         suffixes = ("", "$") if wanted.kind is Credential else ("",)
-        fields = await self._read(access, [local + suffix for suffix in suffixes] if local else [], [], grants=wanted.kind is Grant)
+        fields = await self._read(
+            access, [local + suffix for suffix in suffixes] if local else [], [], grants=wanted.kind is Grant
+        )
         if not local or fields[0] is None or not _is_kind(wanted.kind, local):
             raise NotFound("There is no such object.")
         return self._outgoing(wanted.kind, fields)
@@ -74,12 +76,14 @@ class RedisRecords:
     async def load(self, access: Access, *wanted: Wanted) -> list[Stored[Any] | None]:
         """See `Records.load`."""
         locals_ = [_local(access.registration_id, one) for one in wanted]
-        asked = [(one, local) for one, local in zip(wanted, locals_, strict=True) if local and _is_kind(one.kind, local)]
+        asked = [
+            (one, local) for one, local in zip(wanted, locals_, strict=True) if local and _is_kind(one.kind, local)
+        ]
         names = [local + suffix for _, local in asked for suffix in ("", "!")]
         positions = [(indexes.COLLECTIONS[one.kind].name, local) for one, local in asked]
         answer = await self._read(access, names, positions, grants=any(one.kind is Grant for one in wanted))
         found = {
-            one: self._stored(one.kind, answer[2 * at], answer[2 * at + 1], answer[len(names) + at])
+            one: self.stored(one.kind, answer[2 * at], answer[2 * at + 1], answer[len(names) + at])
             for at, (one, _) in enumerate(asked)
         }
         return [found.get(one) for one in wanted]
@@ -89,7 +93,8 @@ class RedisRecords:
         suffixes = [["", "$"] if listing.kind is Credential else [""] for listing in listings]
         pages = await self._listed(access, listings, suffixes)
         return [
-            self._page(listing.kind, page, len(parts)) for listing, page, parts in zip(listings, pages, suffixes, strict=True)
+            self._page(listing.kind, page, len(parts))
+            for listing, page, parts in zip(listings, pages, suffixes, strict=True)
         ]
 
     async def find(self, access: Access, listing: Listing) -> Sequence[Stored[Any]]:
@@ -97,14 +102,15 @@ class RedisRecords:
         (page,) = await self._listed(access, [listing], [["", "!"]])
         positions, fields = page[0], page[1]
         return [
-            self._stored(listing.kind, fields[2 * at], fields[2 * at + 1], position) for at, position in enumerate(positions)
+            self.stored(listing.kind, fields[2 * at], fields[2 * at + 1], position)
+            for at, position in enumerate(positions)
         ]
 
     async def due_grants(self, access: Access) -> Sequence[Stored[Grant]]:
         """See `Records.due_grants`."""
         script_keys = [keys.prefix(access.registration_id)]
         flat = await self.connection.run("due", script_keys, int(access.now.timestamp()), DUE_BATCH)
-        return [self._stored(Grant, *flat[at : at + 3]) for at in range(0, len(flat), 3)]
+        return [self.stored(Grant, *flat[at : at + 3]) for at in range(0, len(flat), 3)]
 
     async def apply(self, change: Change) -> None:
         """See `Records.apply`."""
@@ -135,7 +141,9 @@ class RedisRecords:
         return rest
 
     async def _listed(self, access: Access, listings: Sequence[Listing], suffixes: list[list[str]]) -> list[Any]:
-        plans = [_listing_plan(access.registration_id, one, parts) for one, parts in zip(listings, suffixes, strict=True)]
+        plans = [
+            _listing_plan(access.registration_id, one, parts) for one, parts in zip(listings, suffixes, strict=True)
+        ]
         grants = any(listing.kind is Grant for listing in listings)
         return await self.run_reading(access, "page", encode(plans), grants=grants)
 
@@ -161,7 +169,8 @@ class RedisRecords:
             previous=Cursor(int(positions[0]), newer=True) if newer and positions else None,
         )
 
-    def _stored(self, kind: type[AnyObject], document: bytes | None, internal: bytes | None, version: Any) -> Any:  # noqa: ANN401
+    def stored(self, kind: type[AnyObject], document: bytes | None, internal: bytes | None, version: Any) -> Any:  # noqa: ANN401
+        """A `Stored` of what a script returned, None when there is no such object."""
         if document is None or version is None:
             return None
         part = indexes.COLLECTIONS[kind].internal
@@ -198,8 +207,7 @@ def token_facts(registration_id: str, raw: bytes) -> TokenFacts:
     facts = decode(rest)
 
     def full(local: bytes) -> str:
-        text = local.decode()
-        return "" if not text else registration_id if text == "0" else f"{registration_id}-{text}"
+        return full_id(registration_id, local.decode()) if local else ""
 
     return TokenFacts(
         client_id=full(client),

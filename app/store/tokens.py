@@ -7,7 +7,7 @@ import msgspec
 
 from app.crypto.tokens import digest, registration_of_access_token
 from app.domain.records import Stored
-from app.domain.tokens import ClientLogin, Inspected, Issued, NotIssued, Revocation, StandingFacts
+from app.domain.tokens import ClientLogin, Inspected, Issued, Login, NotIssued, Revocation, StandingFacts
 from app.schemas.clients import Client
 from app.schemas.encoding import decode, encode
 from app.schemas.grants import Grant
@@ -92,18 +92,18 @@ class RedisTokens:
             self._grant(answer[3]),
         )
 
-    async def revoke(self, login: ClientLogin, access_token: str, *, now: datetime) -> Revocation:
+    async def revoke(self, login: Login, access_token: str, *, now: datetime) -> Revocation:
         """See `TokenStore.revoke`."""
         answer = await self._inspect(login, access_token, now, delete=True)
         return Revocation(answer[0].decode())
 
-    async def _inspect(self, login: ClientLogin, access_token: str, now: datetime, *, delete: bool) -> list[Any]:
+    async def _inspect(self, login: Login, access_token: str, now: datetime, *, delete: bool) -> list[Any]:
         own = registration_of_access_token(access_token) == login.registration_id
         answer: list[Any] = await self._connection.run(
             "inspect",
             [keys.prefix(login.registration_id)],
             indexes.local(login.client_id),
-            login.secret_digest,
+            login.secret_digest if isinstance(login, ClientLogin) else "",
             digest(access_token) if own else "",
             int(now.timestamp()),
             int(delete),

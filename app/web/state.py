@@ -5,9 +5,11 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import TypedDict
 
+from app.domain.authorization_store import AuthorizationStore, UserStore
 from app.domain.context import Context
 from app.domain.opened_files import OpenedFiles
 from app.domain.tokens import TokenStore
+from app.domain.user_tokens import UserTokenStore
 from app.settings import Settings
 from app.web.rate_limit import RateLimiter
 
@@ -28,6 +30,9 @@ class State(TypedDict):
     settings: Settings
     context: Context
     tokens: TokenStore
+    user_tokens: UserTokenStore
+    authorizations: AuthorizationStore
+    users: UserStore
     opened_files: OpenedFiles
     limiters: Limiters
     now: Callable[[], datetime]

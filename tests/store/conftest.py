@@ -6,9 +6,7 @@ import pytest
 
 from app.crypto.sealing import Sealer
 from app.crypto.secret_keys import new_key
-from app.store import files as file_scripts
-from app.store import records as record_scripts
-from app.store import tokens as token_scripts
+from app.main import SCRIPTS
 from app.store.connect import StoreConnection
 from app.store.connection import Connection
 from app.store.documents import Documents
@@ -24,7 +22,7 @@ __all__ = ["store", "store_url"]
 async def connection(store: StoreConnection) -> AsyncIterator[Connection]:
     """Scripts loaded, nothing stored."""
     opened = Connection(store.client)
-    await opened.load((*record_scripts.SCRIPTS, *token_scripts.SCRIPTS, *file_scripts.SCRIPTS))
+    await opened.load(SCRIPTS)
     yield opened
     await opened.close()
 

@@ -1,15 +1,18 @@
 -- Authenticate a Client Object by its client_secret and look at an access token of the same registration, or delete it.
 -- KEYS  1 registration prefix
--- ARGV  1 local client id  2 digest of the client_secret  3 digest of the token or ''  4 now (Unix seconds)
+-- ARGV  1 local client id  2 digest of the client_secret, '' for one that has none  3 digest of the token or ''
+--       4 now (Unix seconds)
 --       5 '1' to delete the token when it is this Client Object's own
 -- Returns {'refused'}; {'inactive'}; {'foreign'} when it is to be deleted and belongs to another Client Object;
 -- {'active', token, grant document, target grant document, 1 when a Grant is due} or {'deleted'}.
 local prefix, client, now = KEYS[1], ARGV[1], tonumber(ARGV[4])
-local entry = redis.call('HGET', prefix .. ':auth', ARGV[2])
-if not entry then return {'refused'} end
-local owner, expires = string.match(entry, '^[^\n]*\n([^\n]*)\n(%d+)$')
-expires = tonumber(expires)
-if owner ~= client or (expires ~= 0 and expires <= now) then return {'refused'} end
+if ARGV[2] ~= '' then
+  local entry = redis.call('HGET', prefix .. ':auth', ARGV[2])
+  if not entry then return {'refused'} end
+  local owner, expires = string.match(entry, '^[^\n]*\n([^\n]*)\n(%d+)$')
+  expires = tonumber(expires)
+  if owner ~= client or (expires ~= 0 and expires <= now) then return {'refused'} end
+end
 if redis.call('HGET', prefix .. ':r', 'status') ~= 'active' then return {'refused'} end
 if ARGV[3] == '' then return {'inactive'} end
 local token = bearer(prefix, ARGV[3], now)

@@ -1,0 +1,71 @@
+"""Sessions of users and what they authorized: the one implementation of `app.domain.authorization_store.UserStore`.
+
+Users belong to no registration, so their sessions and lists are spread over all shards.
+"""
+
+import zlib
+from datetime import datetime
+from typing import Any
+
+from app.crypto.tokens import digest, shard_of, shard_of_session
+from app.domain.authorization_store import USER_GRANTS_PAGE, UserGrant, UserSession
+from app.store import keys
+from app.store.authorizations import keep, look
+from app.store.connection import Connection
+from app.store.indexes import POSITIONS_PER_SECOND
+
+
+class RedisUsers:
+    """Keeps who is signed in and what users authorized; every method is one round trip."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+
+    async def create_session(self, handle: str, session: UserSession, *, now: datetime, ttl_seconds: int) -> None:
+        """See `UserStore.create_session`."""
+        await keep(self._connection, _session_key(handle), session, now, ttl_seconds)
+
+    async def session(self, handle: str, *, now: datetime) -> UserSession | None:
+        """See `UserStore.session`."""
+        key = _session_key(handle)
+        return await look(self._connection, key, UserSession, now) if key else None
+
+    async def end_session(self, handle: str) -> None:
+        """See `UserStore.end_session`."""
+        if key := _session_key(handle):
+            await self._connection.command("DEL", key, writes=True)
+
+    async def note_user_grant(self, user_id: str, grant_id: str, *, created: datetime) -> None:
+        """See `UserStore.note_user_grant`."""
+        position = _position(created, grant_id)
+        await self._connection.command("ZADD", _user_key(user_id), "NX", position, grant_id, writes=True)
+
+    async def grants_of_user(
+        self, user_id: str, *, before: int | None = None, limit: int = USER_GRANTS_PAGE
+    ) -> list[UserGrant]:
+        """See `UserStore.grants_of_user`."""
+        newest = "+inf" if before is None else f"({before}"
+        command = ("ZRANGE", _user_key(user_id), newest, "-inf", "BYSCORE", "REV", "LIMIT", 0, limit, "WITHSCORES")
+        found = await self._connection.command(*command)
+        return [UserGrant(grant_id.decode(), int(score)) for grant_id, score in _pairs(found)]
+
+
+def _pairs(found: list[Any]) -> list[tuple[bytes, float]]:
+    """Members and scores, whichever way the client library hands them out."""
+    if found and isinstance(found[0], list | tuple):
+        return [(member, float(score)) for member, score in found]
+    return [(found[at], float(found[at + 1])) for at in range(0, len(found), 2)]
+
+
+def _position(created: datetime, grant_id: str) -> int:
+    """Where a Grant stands in the list of its user: by its second, and within that in an order that never changes."""
+    return int(created.timestamp()) * POSITIONS_PER_SECOND + zlib.crc32(grant_id.encode()) % POSITIONS_PER_SECOND
+
+
+def _session_key(handle: str) -> str | None:
+    shard = shard_of_session(handle)
+    return keys.session(shard, digest(handle)) if shard else None
+
+
+def _user_key(user_id: str) -> str:
+    return keys.user(shard_of(user_id), digest(user_id))
