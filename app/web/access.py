@@ -5,7 +5,6 @@ Source: CDS-WG1-02 11.2 with RFC 6750 2.1 (header only, ambiguities J6), RFC 674
 
 import base64
 import binascii
-import re
 from typing import Any
 from urllib.parse import unquote_plus
 
@@ -15,10 +14,8 @@ from app.crypto.tokens import digest, local_id, registration_of_access_token
 from app.domain.records import Access, TokenFacts
 from app.domain.tokens import ClientLogin
 from app.errors import InvalidClient, InvalidToken
-from app.web.addresses import source_address
+from app.web.addresses import limit_key
 from app.web.state import Facts, State
-
-_SCHEME = re.compile(r"\s*([A-Za-z]+)\s+(\S+)\s*", re.ASCII)
 
 MISSING_TOKEN = "This needs an access token in the Authorization header: Bearer, then the token."  # noqa: S105
 REFUSED_CLIENT = (
@@ -36,7 +33,7 @@ def bearer(request: Request[State], scope: str) -> Access:
     state = request.state
     state["limiters"].failed_auth.require_room(address_of(request))
     scheme, token = _authorization(request)
-    if scheme != "bearer":
+    if scheme != "bearer" or not token:
         raise InvalidToken(MISSING_TOKEN)
     registration_id = registration_of_access_token(token)
     if registration_id is None:
@@ -85,13 +82,14 @@ def note_client(request: Request[Any], client_id: str) -> None:
 
 
 def address_of(request: Request[State]) -> str:
-    """The address that limits by source count."""
-    return source_address(request.scope, request.state["settings"].trusted_proxies)
+    """What limits by source count."""
+    return limit_key(request.scope, request.state["settings"].trusted_proxies)
 
 
 def _authorization(request: Request[Any]) -> tuple[str, str]:
-    match = _SCHEME.fullmatch(request.headers.get("authorization", ""))
-    return (match[1].lower(), match[2]) if match else ("", "")
+    """The scheme and what follows it; both empty, or only the second, when there is nothing."""
+    scheme, *credentials = request.headers.get("authorization", "").split(maxsplit=1) or [""]
+    return scheme.lower(), credentials[0].strip() if credentials else ""
 
 
 def _basic(credentials: str) -> str:

@@ -1,13 +1,29 @@
 """Who is calling: the address behind proxies that we trust.
 
-Source: RFC 7239 and the customary X-Forwarded-For; only headers that come from `CDS_TRUSTED_PROXIES` count.
+Source: RFC 7239 and the customary X-Forwarded-For; only headers that come from `CDS_TRUSTED_PROXIES` count, and of the
+two X-Forwarded-For does when both are there. A proxy has to set or extend the one and drop the other.
 """
 
-from ipaddress import IPv4Network, IPv6Network, ip_address
+from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address
+from typing import Final
 
 from starlette.types import Scope
 
 Networks = tuple[IPv4Network | IPv6Network, ...]
+
+_SITE_BITS: Final = 64
+"""An IPv6 network of this size belongs to one customer of a provider, who has all of its addresses."""
+
+
+def limit_key(scope: Scope, trusted: Networks) -> str:
+    """What limits by source count: an IPv4 address, or the network of an IPv6 address, whose owner has 2^64 of them."""
+    address = source_address(scope, trusted)
+    if ":" not in address:
+        return address
+    known = _parse(address)
+    if isinstance(known, IPv6Address):
+        return str(IPv6Network((int(known) >> _SITE_BITS << _SITE_BITS, _SITE_BITS)))
+    return str(known or address)
 
 
 def source_address(scope: Scope, trusted: Networks) -> str:
@@ -17,7 +33,7 @@ def source_address(scope: Scope, trusted: Networks) -> str:
     if not trusted or not _is_trusted(address, trusted):
         return address
     for hop in reversed(_forwarded_for(scope)):
-        if not _is_address(hop):
+        if _parse(hop) is None:
             return address
         address = hop
         if not _is_trusted(hop, trusted):
@@ -43,13 +59,16 @@ def _bare(hop: str) -> str:
     return text.partition(":")[0] if text.count(":") == 1 else text
 
 
-def _is_address(text: str) -> bool:
+def _parse(text: str) -> IPv4Address | IPv6Address | None:
+    """The address, as IPv4 where a socket for both kinds shows it in IPv6; None when it is none."""
     try:
-        ip_address(text)
+        address = ip_address(text)
     except ValueError:
-        return False
-    return True
+        return None
+    mapped = address.ipv4_mapped if isinstance(address, IPv6Address) else None
+    return mapped or address
 
 
 def _is_trusted(text: str, trusted: Networks) -> bool:
-    return _is_address(text) and any(ip_address(text) in network for network in trusted)
+    address = _parse(text)
+    return address is not None and any(address in network for network in trusted)

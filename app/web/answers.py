@@ -5,6 +5,7 @@ much as the store does (DESIGN.md section 8 has the measurements).
 """
 
 from collections.abc import Iterable
+from http import HTTPStatus
 from typing import Final
 
 from starlette.responses import Response
@@ -54,5 +55,6 @@ def json_answer(body: object, *, status: int = 200, headers: Headers = NO_STORE)
 def empty_answer(status: int, *, headers: Headers = ()) -> Answer:
     """No body: 204, or 200 where the specification says that the body does not matter (RFC 7009 2.2)."""
     answer = Answer(b"", content_type=b"application/json", status=status, headers=headers)
-    answer.raw_headers.pop(0)
+    # No body has no type; and a 204 must not even have a length (RFC 9110 8.6).
+    del answer.raw_headers[: 2 if status == HTTPStatus.NO_CONTENT else 1]
     return answer

@@ -11,25 +11,28 @@ from starlette.requests import Request
 from app.errors import ContentTooLarge, InvalidRequest
 from app.schemas.encoding import MAX_DEPTH, decode
 
-_BODY_SECONDS: Final = 60
+BODY_SECONDS: Final = 60
+"""How long a body may take to arrive."""
+
+_LONGEST_LENGTH: Final = 18
 _MAX_PARAMETERS: Final = 100
 _MAX_VALUES: Final = 100_000
 _CONTROL_ESCAPE = re.compile(rb"\\(?:u00(?:0[0-8bBcCeEfF]|1[0-9a-fA-F]|7[fF])|[bf])")
 
 
-async def read_body(request: Request[Any], *, limit_bytes: int) -> bytes:
+async def read_body(request: Request[Any], *, limit_bytes: int, seconds: float = BODY_SECONDS) -> bytes:
     """The whole body.
 
     Raises:
-        ContentTooLarge: It is longer than `limit_bytes`.
-        InvalidRequest: It did not arrive within a minute.
+        ContentTooLarge: It is longer than `limit_bytes`; what it says of its own length is believed when that is more.
+        InvalidRequest: It did not arrive within `seconds`.
     """
     declared = request.headers.get("content-length", "")
-    if declared.isdecimal() and int(declared) > limit_bytes:
+    if declared.isdecimal() and (len(declared) > _LONGEST_LENGTH or int(declared) > limit_bytes):
         raise _too_large(limit_bytes)
     body = bytearray()
     try:
-        async with asyncio.timeout(_BODY_SECONDS):
+        async with asyncio.timeout(seconds):
             async for piece in request.stream():
                 body += piece
                 if len(body) > limit_bytes:
@@ -64,7 +67,7 @@ def parse_json_object(body: bytes) -> dict[str, Any]:
         raise InvalidRequest("The body is not valid JSON in UTF-8.", detail=str(error)) from error
     if not isinstance(value, dict):
         raise InvalidRequest("The body is not a JSON object.")
-    if _has_control_escape(body):
+    if b"\x7f" in body or _has_control_escape(body):
         raise InvalidRequest("Text must not contain control characters other than tab and line ends.")
     if _is_deeper_than(value, MAX_DEPTH):
         raise InvalidRequest(f"The body is nested deeper than {MAX_DEPTH} levels.")

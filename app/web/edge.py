@@ -15,7 +15,7 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from app.errors import InvalidClient, InvalidToken, MethodNotAllowed, NotFound, Refusal, ServerError, TooManyRequests
-from app.web.addresses import source_address
+from app.web.addresses import limit_key
 from app.web.answers import Answer, empty_answer
 from app.web.errors import error_answer
 from app.web.pages import error_page
@@ -108,7 +108,7 @@ class Edge:
             return
         limiters = self._state["limiters"]
         limiter = limiters.registration if route.limit is Limit.REGISTRATION else limiters.anonymous
-        limiter.hit(source_address(scope, self._state["settings"].trusted_proxies))
+        limiter.hit(limit_key(scope, self._state["settings"].trusted_proxies))
 
     def _error_answer(self, refusal: Refusal, style: ErrorStyle, facts: Facts) -> Answer:
         if style is ErrorStyle.PAGE:
@@ -124,7 +124,7 @@ class Edge:
             self._log.info("refused", request_id=facts.request_id, error=error.code, detail=error.detail)
         if isinstance(error, InvalidToken | InvalidClient):
             try:
-                self._state["limiters"].failed_auth.hit(source_address(scope, self._state["settings"].trusted_proxies))
+                self._state["limiters"].failed_auth.hit(limit_key(scope, self._state["settings"].trusted_proxies))
             except TooManyRequests as limit:
                 return limit
         return error

@@ -4,6 +4,7 @@ Each limiter is a generic cell rate algorithm over a dictionary: a caller may sp
 gets it back evenly. Counting here costs no round trip and no write; with several processes each has its own count.
 """
 
+import heapq
 import math
 from collections.abc import Callable
 from typing import Final
@@ -12,6 +13,11 @@ from app.errors import TooManyRequests
 from app.setting_values import RateLimit
 
 _SWEEP_SIZE: Final = 10_000
+_MOST_KEYS: Final = 200_000
+"""A crowd of more callers than that is not one: those who owe least are forgotten."""
+
+_SLACK: Final = 0.01
+"""How much of one request's share counts as rounding: many sums of fractions of a second."""
 
 
 class RateLimiter:
@@ -26,6 +32,7 @@ class RateLimiter:
         self._limit = limit
         self._clock = clock
         self._full_at: dict[str, float] = {}
+        self._sweep_size = _SWEEP_SIZE
 
     def hit(self, key: str) -> None:
         """Spend one request.
@@ -40,7 +47,7 @@ class RateLimiter:
         full_at = max(self._full_at.get(key, now), now) + spacing
         self._refuse_beyond(full_at - now)
         self._full_at[key] = full_at
-        if len(self._full_at) > _SWEEP_SIZE:
+        if len(self._full_at) > self._sweep_size:
             self._sweep(now)
 
     def require_room(self, key: str) -> None:
@@ -52,7 +59,7 @@ class RateLimiter:
 
     def _refuse_beyond(self, backlog_seconds: float) -> None:
         limit = self._limit
-        if limit and backlog_seconds > limit.period_seconds + 1e-6:
+        if limit and backlog_seconds > limit.period_seconds * (1 + _SLACK / limit.count):
             wait = math.ceil(backlog_seconds - limit.period_seconds)
             raise TooManyRequests(
                 f"More than {limit.count} requests in {limit.period_seconds} seconds; try again in {wait} s.",
@@ -60,5 +67,12 @@ class RateLimiter:
             )
 
     def _sweep(self, now: float) -> None:
-        """Forget everybody whose allowance is whole again."""
-        self._full_at = {key: full_at for key, full_at in self._full_at.items() if full_at > now}
+        """Forget everybody whose allowance is whole again.
+
+        The next time is when twice as many are known as were left, so that a crowd is not counted with every request.
+        """
+        busy = [(full_at, key) for key, full_at in self._full_at.items() if full_at > now]
+        if len(busy) > _MOST_KEYS // 2:
+            busy = heapq.nlargest(_MOST_KEYS // 2, busy)
+        self._full_at = {key: full_at for full_at, key in busy}
+        self._sweep_size = max(_SWEEP_SIZE, 2 * len(busy))
