@@ -123,6 +123,28 @@ class ForeignForm(Refusal):
     title = "Forbidden"
 
 
+class CookiesNeeded(Refusal):
+    """A browser that came without the cookie which an authorization request is bound to."""
+
+    code = "cookies_needed"
+
+
+class WrongLogin(Refusal):
+    """The name or the password of a user is wrong: which of them, nobody is told."""
+
+    status = 403
+    code = "wrong_login"
+    title = "Forbidden"
+
+
+class RequestOver(Refusal):
+    """An authorization request that has been answered, has expired, or never was."""
+
+    status = 410
+    code = "request_over"
+    title = "Gone"
+
+
 class NotFound(Refusal):
     """No such object, or somebody else's: the two are not told apart."""
 

@@ -41,14 +41,18 @@ _HEADERS: Final = (
     (b"permissions-policy", b"camera=(), geolocation=(), microphone=(), payment=()"),
 )
 _HEADINGS: Final = {
-    403: "Nothing was done",
-    404: "There is nothing here",
-    405: "There is nothing here",
-    413: "That was too much",
-    429: "Please wait a moment",
-    500: "Something went wrong here",
-    503: "We are not available right now",
+    "cookies_needed": "We need a cookie here",
+    "request_over": "This request is over",
+    "foreign_form": "Nothing was done",
+    "not_found": "There is nothing here",
+    "method_not_allowed": "There is nothing here",
+    "content_too_large": "That was too much",
+    "too_many_requests": "Please wait a moment",
+    "server_error": "Something went wrong here",
+    "temporarily_unavailable": "We are not available right now",
 }
+"""By the code of a refusal; any other one means that a Client has sent the user here with a bad request."""
+
 _BAD_LINK: Final = "This link does not work"
 
 
@@ -111,8 +115,8 @@ def error_page(state: State, refusal: Refusal, request_id: str) -> Answer:
         status=refusal.status,
         # Without the challenge, on which a browser would ask for a password of its own.
         headers=[header for header in refusal_headers(refusal) if header[0] != b"www-authenticate"],
-        heading=_HEADINGS.get(refusal.status, _BAD_LINK),
-        is_bad_link=refusal.status not in _HEADINGS,
+        heading=_HEADINGS.get(refusal.code, _BAD_LINK),
+        is_bad_link=refusal.code not in _HEADINGS,
         description=public_description(refusal),
         code=refusal.code,
         request_id=request_id,
@@ -138,3 +142,13 @@ def _common(state: State) -> dict[str, Any]:
         "sandbox": False,
         "user": None,
     }
+
+
+def redirect(location: str, *, headers: Headers = ()) -> Answer:
+    """Send the browser on with a GET, and let it keep nothing of the way there (RFC 9700 4.12: 303, not 307)."""
+    return Answer(
+        b"",
+        content_type=b"text/html; charset=utf-8",
+        status=303,
+        headers=[(b"location", location.encode("ascii")), *_HEADERS, *headers],
+    )
