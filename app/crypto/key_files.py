@@ -9,53 +9,57 @@ import contextlib
 import fcntl
 import os
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
+from typing import Generic, TypeVar
 
 import structlog
 from joserfc.jwk import OctKey
 
+from app.crypto.jwk_sets import path_of, read_keys_file, sync_directory
 from app.crypto.sealing import Sealer
-from app.crypto.secret_keys import (
-    generated_keys_path,
-    keys_document,
-    load_secret_keys,
-    parse_keys,
-    read_keys_file,
-    sync_directory,
-)
+from app.crypto.secret_keys import SETTING, generated_keys_path, keys_document, load_secret_keys, parse_keys
 from app.errors import ConfigurationError
 from app.settings import Settings
 
 log = structlog.get_logger("app.crypto.key_files")
 
 Signature = tuple[int, int, int]
+K = TypeVar("K")
 
 
-class KeyFile:
-    """A file of keys, and what it looked like when it was last read."""
+class KeyFile(Generic[K]):
+    """A file of keys, and what it looked like when it was last read.
 
-    def __init__(self, path: Path) -> None:
+    Args:
+        path: Where it is.
+        parse: Makes keys of what it holds; told where that stands. Raises ConfigurationError.
+        setting: The setting whose keys they are.
+    """
+
+    def __init__(self, path: Path, parse: Callable[[bytes, str], tuple[K, ...]], setting: str) -> None:
         self.path = path
+        self._parse = parse
+        self._setting = setting
         self._seen: Signature | None = None
 
-    def read(self) -> tuple[OctKey, ...]:
+    def read(self) -> tuple[K, ...]:
         """The keys that it holds now.
 
         Raises:
             ConfigurationError: It cannot be read, or its keys are not as they should be.
         """
         self._seen = self._signature()  # first, so that a change during the reading is noticed the next time
-        return parse_keys(read_keys_file(self.path), str(self.path))
+        return self._parse(read_keys_file(self.path, self._setting), str(self.path))
 
-    def changed(self) -> tuple[OctKey, ...] | None:
+    def changed(self) -> tuple[K, ...] | None:
         """The keys that it holds now, or None when nothing changed since the last reading, or nothing to any good."""
         if self._signature() == self._seen:
             return None
         try:
             return self.read()
         except ConfigurationError as error:
-            log.error("secret_keys_not_read", path=str(self.path), problems=error.problems)  # noqa: TRY400 -- told in full
+            log.error("keys_not_read", path=str(self.path), problems=error.problems)  # noqa: TRY400 -- told in full
             return None
 
     def _signature(self) -> Signature | None:
@@ -77,7 +81,7 @@ def open_sealer(settings: Settings) -> Sealer:
         return Sealer(load_secret_keys(settings))
     if settings.secret_keys is None:
         load_secret_keys(settings)  # makes the file when it is missing
-    file = KeyFile(path)
+    file = KeyFile(path, parse_keys, SETTING)
     return Sealer(file.read(), file.changed)
 
 
@@ -85,7 +89,7 @@ def keys_path(settings: Settings) -> Path | None:
     """The file that holds the keys; None when the setting holds them itself, or memory does."""
     if settings.secret_keys is None:
         return generated_keys_path(settings)
-    return None if settings.secret_keys.lstrip().startswith("{") else Path(settings.secret_keys)
+    return path_of(settings.secret_keys)
 
 
 @contextlib.contextmanager
@@ -129,7 +133,12 @@ def require_replaceable(path: Path) -> None:
 
 
 def replace_keys(path: Path, keys: Sequence[OctKey]) -> None:
-    """Put these keys into the file, at once for every reader, for its owner only.
+    """Put these keys into the file. Raises as `replace_file` does."""
+    replace_file(path, keys_document(keys))
+
+
+def replace_file(path: Path, written: bytes) -> None:
+    """Put a JWK Set into a file of keys, at once for every reader, for its owner only.
 
     Raises:
         ConfigurationError: It cannot be written.
@@ -138,7 +147,7 @@ def replace_keys(path: Path, keys: Sequence[OctKey]) -> None:
     descriptor, name = tempfile.mkstemp(dir=place.parent, prefix=f".{place.name}.")
     try:
         with os.fdopen(descriptor, "wb") as file:
-            file.write(keys_document(keys))
+            file.write(written)
             if os.geteuid() == 0:
                 facts = place.stat()
                 os.fchown(file.fileno(), facts.st_uid, facts.st_gid)

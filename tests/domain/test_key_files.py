@@ -8,7 +8,7 @@ import pytest
 
 from app.crypto.key_files import KeyFile, changing, keys_path, open_sealer, replace_keys
 from app.crypto.sealing import Sealer
-from app.crypto.secret_keys import keys_document, new_key
+from app.crypto.secret_keys import SETTING, keys_document, new_key, parse_keys
 from app.errors import ConfigurationError, ServerError
 from app.settings import Settings
 
@@ -78,7 +78,7 @@ def test_a_file_that_vanished_leaves_the_keys_as_they_were(path):
 
 
 def test_a_file_that_did_not_change_is_not_read_again(path, monkeypatch):
-    file = KeyFile(path)
+    file = KeyFile(path, parse_keys, SETTING)
     file.read()
     monkeypatch.setattr("app.crypto.key_files.read_keys_file", None)
 
