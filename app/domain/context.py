@@ -1,13 +1,14 @@
 """What every operation of the domain may use."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from app.catalog import Catalog
-from app.crypto.tokens import Randomness
+from app.crypto.tokens import Randomness, digest
 from app.domain.file_library import FileLibrary
 from app.domain.file_store import FileStore
 from app.domain.links import Links
 from app.domain.records import Records
+from app.schemas.encoding import encode
 from app.settings import Settings
 
 
@@ -22,3 +23,9 @@ class Context:
     library: FileLibrary
     randomness: Randomness
     links: Links
+    offer: str = field(init=False)
+    """Stands for the scopes of the catalog: a decision that the store remembers under it lasts as long as they do."""
+
+    def __post_init__(self) -> None:
+        """Work out what the scopes are known by."""
+        object.__setattr__(self, "offer", digest(encode(self.catalog.scopes).decode())[:8])

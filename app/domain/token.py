@@ -3,7 +3,7 @@
 A token is issued under the standing Grant for what is asked (ambiguities E2). The store remembers which one that is, so
 a request that was made before costs one round trip. The first one, and the first after something changed, is looked at:
 is it allowed, is there a standing Grant, and may the store remember it? Then it asks again. Whatever changes in between
-makes the store refuse to remember, and the look is repeated.
+makes the store refuse to remember, and the look is repeated. A server with other scopes in its catalog remembers apart.
 """
 
 from collections.abc import Callable
@@ -62,9 +62,10 @@ async def issue(
         StoreUnavailable: The store does not answer, or something changes all the time.
     """
     access_token = context.randomness.access_token(login.registration_id)
+    key = f"{context.offer} {asked.key}"
     ttl_seconds = context.settings.access_token_ttl_seconds
     for attempt in range(_ATTEMPTS):
-        answer = await tokens.issue(login, asked.key, access_token, now=now, ttl_seconds=ttl_seconds)
+        answer = await tokens.issue(login, key, access_token, now=now, ttl_seconds=ttl_seconds)
         if answer is NotIssued.REFUSED:
             raise InvalidClient(REFUSED)
         if not attempt:
@@ -72,7 +73,7 @@ async def issue(
         if isinstance(answer, Issued):
             facts = answer.facts
             return AccessToken(access_token, answer.expires_in_seconds, facts.scope, facts.authorization_details)
-        await _look(context, tokens, login, asked, now)
+        await _look(context, tokens, login, asked, key, now)
     raise StoreUnavailable("The Grant for this request changes too often right now; try again.")
 
 
@@ -86,7 +87,9 @@ class _Request:
     holder: Stored[Client] | None
 
 
-async def _look(context: Context, tokens: TokenStore, login: ClientLogin, asked: Asked, now: datetime) -> None:
+async def _look(
+    context: Context, tokens: TokenStore, login: ClientLogin, asked: Asked, key: str, now: datetime
+) -> None:
     """Let the store remember the standing Grant for a request; without effect when something changed meanwhile.
 
     Raises:
@@ -108,7 +111,7 @@ async def _look(context: Context, tokens: TokenStore, login: ClientLogin, asked:
     facts = StandingFacts(
         scope=grant.object.enabled_scope, authorization_details=grant.object.enabled_authorization_details
     )
-    await tokens.stand(client, [asked.key], grant, request.target, facts)
+    await tokens.stand(client, [key], grant, request.target, facts)
 
 
 async def _allowed_request(context: Context, access: Access, login: ClientLogin, asked: Asked) -> _Request:

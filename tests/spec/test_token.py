@@ -16,6 +16,7 @@ from app.domain.grant_decisions import Decision
 from app.domain.records import Change, Wanted
 from app.schemas.clients import Client
 from app.schemas.grants import GrantStatus
+from app.store.connect import StoreConnection, memory_client
 from tests.conftest import MakeServer, Registered, Server
 from tests.grant_objects import (
     ADMIN_APIS,
@@ -594,3 +595,17 @@ async def test_a_client_object_has_an_allowance_that_others_cannot_use_up(make_s
     assert int(limited.headers["retry-after"]) >= 1
     refused(limited, 429, "too_many_requests")
     assert (await admin(registered).ask()).status_code == 200
+
+
+async def test_a_server_with_another_catalog_looks_at_every_request_again(make_server, demo_catalog):
+    store = StoreConnection(memory_client(), is_cluster=False, wait_replicas=0)
+    catalog = utility(demo_catalog)
+    before = await (await make_server(catalog, store=store)).register(EVERYTHING)
+    data = await holder_of(before, "test_meters test_prices")
+    await data.token()
+    fewer = {scope_id: scope for scope_id, scope in catalog.scopes.items() if scope_id != "test_meters"}
+
+    server = await make_server(replace(catalog, scopes=fewer), store=store)
+    response = await server.token_response(data.client_id, data.client_secret)
+
+    assert response.json()["scope"] == "test_prices"
