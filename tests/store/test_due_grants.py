@@ -3,8 +3,6 @@
 import asyncio
 from datetime import timedelta
 
-import pytest
-
 from app.crypto.tokens import digest
 from app.domain.records import Access, Change, Wanted
 from app.domain.tokens import ClientLogin, Issued, NotIssued, StandingFacts
@@ -75,8 +73,8 @@ async def test_of_many_that_want_to_be_the_only_one_one_is(records: RedisRecords
     assert sum(await asyncio.gather(*(stand() for _ in range(100)))) == 1
 
 
-@pytest.mark.parametrize("asked", [1100])
-async def test_what_is_remembered_about_requests_is_bounded(records: RedisRecords, tokens: RedisTokens, asked: int):
+async def test_what_is_remembered_about_requests_is_bounded(records: RedisRecords, tokens: RedisTokens):
+    asked = 1100
     change, _, credential, grant = new_registration()
     rid = change.registration_id
     await records.apply(change)
