@@ -18,7 +18,7 @@ from app.catalog import GRANT_ADMIN, SERVER_PROVIDED_FILES
 from app.domain.authorization_details import PARAMETER, refuse_missing_entries, validate
 from app.domain.context import Context
 from app.domain.grant_details import Extent, is_same, is_within, overlap
-from app.domain.grant_states import State, end, release, withhold
+from app.domain.grant_states import State, authorized_at, end, release, withhold
 from app.domain.standing_grants import canonical, standing_key
 from app.domain.texts import one_of
 from app.errors import InvalidRequest, InvalidScope
@@ -54,7 +54,7 @@ def published(grant: Grant) -> Extent:
     return Extent(grant.scope, grant.authorization_details)
 
 
-def read_extent(context: Context, client: Client, grant: Grant, submitted: Mapping[str, Any]) -> Extent:
+def read_extent(context: Context, client: Client, state: State, submitted: Mapping[str, Any]) -> Extent:
     """The scope and authorization details that the Grant is to have; what was not submitted stays.
 
     Entries of a scope that is removed go with it, and an entry of another scope brings that one along (E9).
@@ -63,9 +63,10 @@ def read_extent(context: Context, client: Client, grant: Grant, submitted: Mappi
         InvalidScope: The scope is empty, or not within that of the Client Object.
         InvalidAuthorizationDetails: An entry is not acceptable, or a required one is missing.
     """
+    grant = state.grant
     scope = _read_scope(context, client, grant, submitted["scope"]) if "scope" in submitted else grant.scope.split()
     if PARAMETER in submitted:
-        details = _read_details(context, client, grant, submitted[PARAMETER])
+        details = _read_details(context, client, state, submitted[PARAMETER])
         scope = list(dict.fromkeys([*scope, *(entry["type"] for entry in details)]))
     else:
         details = [entry for entry in grant.authorization_details if entry["type"] in scope]
@@ -90,15 +91,15 @@ def _scope_ids(value: object) -> list[str]:
     return list(dict.fromkeys(value.split())) if isinstance(value, str) and len(value) <= MAX_SCOPE_LENGTH else []
 
 
-def _read_details(context: Context, client: Client, grant: Grant, submitted: object) -> list[Entry]:
-    """The entries, each once. Relative dates go on counting from the day of the Grant (3.9)."""
+def _read_details(context: Context, client: Client, state: State, submitted: object) -> list[Entry]:
+    """The entries, each once. Relative dates go on counting from the day of the authorization (3.9)."""
     own = set(client.scope.split())
     types = [type_ for type_ in client.authorization_details_types if type_ in own]
     details = validate(
         submitted,
         scopes=context.catalog.scopes,
-        allowed_types=list(dict.fromkeys([*types, *grant.scope.split()])),
-        now=grant.created,
+        allowed_types=list(dict.fromkeys([*types, *state.grant.scope.split()])),
+        now=authorized_at(state),
         timezone=ZoneInfo(context.catalog.server.timezone),
     )
     return list({canonical([entry]): entry for entry in details}.values())
@@ -137,9 +138,9 @@ def approved_extent(state: State) -> Extent:
 
 def _extended(context: Context, state: State, wanted: Extent, now: datetime) -> State:
     approved = approved_extent(state)
-    if is_within(context.catalog, wanted, approved, state.grant.created):
+    if is_within(context.catalog, wanted, approved, authorized_at(state)):
         return _reduced(context, state, wanted)
-    widened = _widened_scopes(context, wanted, approved, state.grant.created)
+    widened = _widened_scopes(context, wanted, approved, authorized_at(state))
     _refuse_widening(context, state, widened)
     if any(context.catalog.scopes[scope_id].response_types_supported for scope_id in widened):
         return _awaiting(state, wanted, GrantStatus.NEEDS_AUTHORIZATION, eta=None)
@@ -148,13 +149,13 @@ def _extended(context: Context, state: State, wanted: Extent, now: datetime) -> 
     return _awaiting(state, wanted, GrantStatus.PENDING, eta=now + REVIEW)
 
 
-def _widened_scopes(context: Context, wanted: Extent, approved: Extent, authorized_at: datetime) -> list[str]:
+def _widened_scopes(context: Context, wanted: Extent, approved: Extent, counted_from: datetime) -> list[str]:
     """The scopes in which `wanted` goes beyond what was approved."""
     parts = [
         Extent(scope_id, [entry for entry in wanted.details if entry["type"] == scope_id])
         for scope_id in wanted.scope.split()
     ]
-    return [part.scope for part in parts if not is_within(context.catalog, part, approved, authorized_at)]
+    return [part.scope for part in parts if not is_within(context.catalog, part, approved, counted_from)]
 
 
 def _refuse_widening(context: Context, state: State, widened: Sequence[str]) -> None:
@@ -174,12 +175,12 @@ def _reduced(context: Context, state: State, wanted: Extent) -> State:
     if is_same(enabled, approved_extent(state)):
         enabled = wanted
     else:
-        enabled = overlap(context.catalog, wanted, enabled, grant.created)
+        enabled = overlap(context.catalog, wanted, enabled, authorized_at(state))
     if status is GrantStatus.PARTIAL and is_same(enabled, wanted):
         status = GrantStatus.ACTIVE
     limits = internal.without_sub_grants
     if limits:
-        rest = overlap(context.catalog, wanted, Extent(*_fields(limits)), grant.created)
+        rest = overlap(context.catalog, wanted, Extent(*_fields(limits)), authorized_at(state))
         limits = Enabled(scope=rest.scope, authorization_details=rest.details)
     new = _shown(replace(grant, status=status, eta=_eta(grant, status)), wanted, enabled)
     return State(new, replace(internal, approved=None, without_sub_grants=limits))
@@ -190,7 +191,7 @@ def _widened(context: Context, state: State, wanted: Extent) -> State:
     grant, internal = state
     enabled = Extent(grant.enabled_scope, grant.enabled_authorization_details)
     limited = not is_same(enabled, published(grant))
-    kept = overlap(context.catalog, enabled, wanted, grant.created) if limited else wanted
+    kept = overlap(context.catalog, enabled, wanted, authorized_at(state)) if limited else wanted
     return State(_shown(grant, wanted, kept), replace(internal, approved=None))
 
 

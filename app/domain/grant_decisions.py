@@ -16,7 +16,7 @@ from app.domain.authorization_details import validate
 from app.domain.context import Context
 from app.domain.grant_changes import REVIEW, approved_extent, is_under_review, published
 from app.domain.grant_details import Extent, is_same, is_within, overlap
-from app.domain.grant_states import State, can_be_opened, end, release, withhold, without_access
+from app.domain.grant_states import State, authorized_at, can_be_opened, end, release, withhold, without_access
 from app.domain.grant_writing import Edit, carry_out, state_of
 from app.domain.records import Access, Change, Wanted
 from app.domain.retries import until_written
@@ -198,7 +198,7 @@ def _decided(context: Context, state: State, decision: Decision, now: datetime) 
     if status is GrantStatus.SUSPENDED:
         _refuse_enabled(decision, status)
         return State(without_access(grant, status), internal)
-    enabled = _enabled(context, grant, decision, status)
+    enabled = _enabled(context, State(grant, internal), decision, status)
     status = _status_for(grant, decision, status, enabled)
     if status is GrantStatus.ACTIVE:
         internal = replace(internal, approved=None)
@@ -220,12 +220,13 @@ def _refuse_enabled(decision: Decision, status: GrantStatus) -> None:
         raise InvalidRequest(f"A Grant that is {status} enables nothing.", field="enabled_scope")
 
 
-def _enabled(context: Context, grant: Grant, decision: Decision, status: GrantStatus) -> Extent:
+def _enabled(context: Context, state: State, decision: Decision, status: GrantStatus) -> Extent:
     """What the Grant enables then.
 
     Raises:
         InvalidRequest: It goes beyond what the Grant says.
     """
+    grant = state.grant
     full = published(grant)
     if _enabled_fields(decision) == (UNSET, UNSET):
         had_none = grant.status in WITHOUT_ACCESS
@@ -236,23 +237,23 @@ def _enabled(context: Context, grant: Grant, decision: Decision, status: GrantSt
     ids = [scope_id for scope_id in full.scope.split() if scope_id in scope.split()]
     if len(ids) < len(set(scope.split())):
         raise InvalidRequest(f"enabled_scope must be within {full.scope}.", field="enabled_scope")
-    enabled = Extent(" ".join(ids), _enabled_details(context, grant, decision, ids))
-    if ids and not is_within(context.catalog, enabled, full, grant.created):
+    enabled = Extent(" ".join(ids), _enabled_details(context, state, decision, ids))
+    if ids and not is_within(context.catalog, enabled, full, authorized_at(state)):
         raise InvalidRequest(
             "enabled_authorization_details must be within those of the Grant.", field="enabled_authorization_details"
         )
     return enabled
 
 
-def _enabled_details(context: Context, grant: Grant, decision: Decision, ids: Sequence[str]) -> list[Entry]:
+def _enabled_details(context: Context, state: State, decision: Decision, ids: Sequence[str]) -> list[Entry]:
     """The entries as submitted, or those of the Grant as far as their scope is enabled."""
     if decision.enabled_authorization_details is UNSET:
-        return [entry for entry in grant.authorization_details if entry["type"] in ids]
+        return [entry for entry in state.grant.authorization_details if entry["type"] in ids]
     return validate(
         list(decision.enabled_authorization_details),
         scopes=context.catalog.scopes,
         allowed_types=ids,
-        now=grant.created,
+        now=authorized_at(state),
         timezone=ZoneInfo(context.catalog.server.timezone),
         refusal=InvalidRequest,
         field="enabled_authorization_details",
@@ -296,7 +297,7 @@ def _approved(context: Context, state: State) -> State:
     if is_same(enabled, approved_extent(state)):
         enabled = published(grant)
     else:
-        enabled = overlap(context.catalog, enabled, published(grant), grant.created)
+        enabled = overlap(context.catalog, enabled, published(grant), authorized_at(state))
     new = replace(
         grant, status=before, eta=None, enabled_scope=enabled.scope, enabled_authorization_details=enabled.details
     )

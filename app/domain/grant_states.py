@@ -6,7 +6,7 @@ restores it.
 """
 
 from collections.abc import Iterable
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import NamedTuple
 
 from msgspec.structs import replace
@@ -23,6 +23,15 @@ class State(NamedTuple):
 
     grant: Grant
     internal: GrantInternal
+
+
+def authorized_at(state: State) -> datetime:
+    """When the Grant was authorized, which is what relative dates in its authorization details count from (3.9).
+
+    That is the moment of its creation, or of the latest approval by its user (8.3).
+    """
+    grant, internal = state
+    return datetime.fromtimestamp(internal.authorized_at, UTC) if internal.authorized_at else grant.created
 
 
 def without_access(grant: Grant, status: GrantStatus) -> Grant:

@@ -116,6 +116,6 @@ async def _patched(context: Context, change: Change, stored: Stored[Grant], subm
         if client is None:
             raise NotFound("The Client Object of this Grant is gone.")
         change.unchanged.append(client)
-        extent = read_extent(context, client.object, stored.object, submitted)
+        extent = read_extent(context, client.object, state, submitted)
         state = with_extent(context, state, extent, change.now)
     return closed(state) if "status" in submitted else state

@@ -14,11 +14,10 @@ from zoneinfo import ZoneInfo
 from app.domain.authorization_details_changes import resolve
 from app.domain.context import Context
 from app.domain.grant_details import Extent, overlap
-from app.domain.grant_states import can_be_opened
+from app.domain.grant_states import State, authorized_at, can_be_opened
 from app.domain.token import REFUSED
 from app.domain.tokens import ClientLogin, Inspected, NotIssued, TokenStore
 from app.errors import InvalidClient
-from app.schemas.grants import Grant
 
 INACTIVE: dict[str, Any] = {"active": False}
 """All that is told about a token that is not active (RFC 7662 2.2)."""
@@ -58,12 +57,12 @@ async def introspect(
     return _described(context, inspected, inspected.grant)
 
 
-def _described(context: Context, inspected: Inspected, grant: Grant) -> dict[str, Any]:
-    facts, target = inspected.facts, inspected.target
+def _described(context: Context, inspected: Inspected, state: State) -> dict[str, Any]:
+    facts, target, grant = inspected.facts, inspected.target, state.grant
     enabled = grant.enabled_scope.split()
     scope = [scope_id for scope_id in facts.scope.split() if scope_id in enabled]
     if facts.target_grant_id:
-        scope = [one for one in scope if target is not None and can_be_opened(context.catalog, target, one)]
+        scope = [one for one in scope if target is not None and can_be_opened(context.catalog, target.grant, one)]
     if not scope:
         return INACTIVE
     response: dict[str, Any] = {
@@ -77,29 +76,30 @@ def _described(context: Context, inspected: Inspected, grant: Grant) -> dict[str
         "cds_grant_id": grant.grant_id,
     }
     if facts.authorization_details:
-        response["authorization_details"] = _details(context, facts.authorization_details, grant, response["scope"])
+        response["authorization_details"] = _details(context, facts.authorization_details, state, response["scope"])
     if target is not None:
         response["cds_opened_grant"] = _opened(context, target)
     return response
 
 
-def _details(context: Context, issued: list[Entry], grant: Grant, scope: str) -> list[Entry]:
+def _details(context: Context, issued: list[Entry], state: State, scope: str) -> list[Entry]:
     """The entries of a token as far as its Grant still enables them."""
-    enabled = Extent(grant.enabled_scope, grant.enabled_authorization_details)
+    enabled = Extent(state.grant.enabled_scope, state.grant.enabled_authorization_details)
     if issued != enabled.details:
-        issued = overlap(context.catalog, Extent(scope, issued), enabled, grant.created).details
-    return _in_effect(context, issued, grant)
+        issued = overlap(context.catalog, Extent(scope, issued), enabled, authorized_at(state)).details
+    return _in_effect(context, issued, state)
 
 
-def _opened(context: Context, target: Grant) -> dict[str, Any]:
+def _opened(context: Context, state: State) -> dict[str, Any]:
+    target = state.grant
     return {
         "grant_id": target.grant_id,
         "client_id": target.client_id,
         "scope": target.enabled_scope,
-        "authorization_details": _in_effect(context, target.enabled_authorization_details, target),
+        "authorization_details": _in_effect(context, target.enabled_authorization_details, state),
     }
 
 
-def _in_effect(context: Context, entries: Sequence[Entry], grant: Grant) -> list[Entry]:
+def _in_effect(context: Context, entries: Sequence[Entry], state: State) -> list[Entry]:
     timezone = ZoneInfo(context.catalog.server.timezone)
-    return resolve(entries, scopes=context.catalog.scopes, authorized_at=grant.created, timezone=timezone)
+    return resolve(entries, scopes=context.catalog.scopes, authorized_at=authorized_at(state), timezone=timezone)

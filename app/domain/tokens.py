@@ -10,6 +10,7 @@ from typing import NamedTuple, Protocol
 
 from msgspec import Struct
 
+from app.domain.grant_states import State
 from app.domain.records import Stored, TokenFacts
 from app.schemas.clients import Client
 from app.schemas.grants import Grant
@@ -71,8 +72,8 @@ class Inspected:
     """An active token with the Grants behind it."""
 
     facts: TokenFacts
-    grant: Grant | None
-    target: Grant | None
+    grant: State | None
+    target: State | None
 
 
 class TokenStore(Protocol):

@@ -81,6 +81,9 @@ class UserTokenStore(Protocol):
     Every method is one round trip and raises StoreUnavailable; looking takes more when time has changed Grants.
     """
 
+    async def client_of(self, login: Login, *, now: datetime) -> Stored[Client] | None:
+        """Authenticate, and the Client Object of the caller; None when the caller is not who it says."""
+
     async def look_at_code(self, login: Login, code: str, *, now: datetime) -> Presented[CodeFacts] | None:
         """Authenticate and look at a code, also at a used one; None when the caller is not who it says."""
 

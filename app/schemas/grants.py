@@ -116,5 +116,12 @@ class GrantInternal(Struct, kw_only=True, frozen=True, omit_defaults=True):
     """While its access is withheld: what to restore."""
     approved: Approved | None = None
     """While a wider access waits for approval: what was approved before."""
+    user_id: str = ""
+    """The user who authorized it (`UserSession.user_id`), and the only one who may authorize it again, see its receipt
+    or revoke it; empty on Grants that no user has authorized yet. The index of a user's Grants only helps to find
+    them: this says whose they are."""
+    authorized_at: int = 0
+    """Unix second of its user's latest approval, when that came after its creation (see
+    `app.domain.grant_states.authorized_at`); else 0."""
     without_sub_grants: Enabled | None = None
     """On a parent that had `needs_sub_grants`: what it gives while its sub-Grants do not suffice."""

@@ -6,6 +6,7 @@ from typing import Any
 import msgspec
 
 from app.crypto.tokens import digest, registration_of_access_token
+from app.domain.grant_states import State
 from app.domain.records import Stored
 from app.domain.tokens import ClientLogin, Inspected, Issued, Login, NotIssued, Revocation, StandingFacts
 from app.schemas.clients import Client
@@ -81,15 +82,15 @@ class RedisTokens:
     async def inspect(self, login: ClientLogin, access_token: str, *, now: datetime) -> Inspected | NotIssued | None:
         """See `TokenStore.inspect`."""
         answer = await self._inspect(login, access_token, now, delete=False)
-        if answer[0] == b"active" and answer[4] and self._records.settle_due:
+        if answer[0] == b"active" and answer[2] and self._records.settle_due:
             await self._records.settle_due(login.registration_id, now)
             answer = await self._inspect(login, access_token, now, delete=False)
         if answer[0] != b"active":
             return NotIssued.REFUSED if answer[0] == b"refused" else None
         return Inspected(
             token_facts(login.registration_id, answer[1]),
-            self._grant(answer[2]),
-            self._grant(answer[3]),
+            self._grant(*answer[3:5]),
+            self._grant(*answer[5:7]),
         )
 
     async def revoke(self, login: Login, access_token: str, *, now: datetime) -> Revocation:
@@ -110,8 +111,9 @@ class RedisTokens:
         )
         return answer
 
-    def _grant(self, document: bytes | None) -> Grant | None:
-        return self._records.documents.unpack(Grant, document) if document else None
+    def _grant(self, document: bytes | None, internal: bytes | None) -> State | None:
+        stored = self._records.stored(Grant, document, internal, 0)
+        return State(stored.object, stored.internal) if stored else None
 
 
 def _facts(raw: bytes) -> StandingFacts:

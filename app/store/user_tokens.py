@@ -14,7 +14,7 @@ from app.crypto.tokens import (
     refresh_token_parts,
     registration_of_handle,
 )
-from app.domain.records import CodeFacts
+from app.domain.records import CodeFacts, Stored
 from app.domain.tokens import ClientLogin, Login, Revocation
 from app.domain.user_tokens import REFRESH_GRACE_SECONDS, NewTokens, NotExchanged, Presented, RefreshFacts
 from app.schemas.clients import Client
@@ -46,6 +46,11 @@ class RedisUserTokens:
     def __init__(self, records: RedisRecords, randomness: Randomness) -> None:
         self._records = records
         self._randomness = randomness
+
+    async def client_of(self, login: Login, *, now: datetime) -> Stored[Client] | None:
+        """See `UserTokenStore.client_of`."""
+        seen = await self._look(login, now, "", "")
+        return seen[0] if seen else None
 
     async def look_at_code(self, login: Login, code: str, *, now: datetime) -> Presented[CodeFacts] | None:
         """See `UserTokenStore.look_at_code`."""

@@ -193,7 +193,7 @@ async def test_inspection_shows_the_token_and_its_grant(scene: Scene) -> None:
     assert isinstance(seen, Inspected)
     assert seen.facts.client_id == scene.rid
     assert seen.grant
-    assert seen.grant.grant_id == scene.grant.grant_id
+    assert seen.grant.grant.grant_id == scene.grant.grant_id
     assert await scene.tokens.inspect(scene.login, RANDOM.access_token(scene.rid), now=NOW) is None
     assert await scene.tokens.inspect(scene.login, RANDOM.access_token("00000000000000"), now=NOW) is None
     wrong = scene.login._replace(secret_digest=digest("x"))

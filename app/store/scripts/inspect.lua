@@ -4,7 +4,8 @@
 --       4 now (Unix seconds)
 --       5 '1' to delete the token when it is this Client Object's own
 -- Returns {'refused'}; {'inactive'}; {'foreign'} when it is to be deleted and belongs to another Client Object;
--- {'active', token, grant document, target grant document, 1 when a Grant is due} or {'deleted'}.
+-- {'active', token, 1 when a Grant is due, grant document, its internal part, target grant document, its internal part} or
+-- {'deleted'}.
 local prefix, client, now = KEYS[1], ARGV[1], tonumber(ARGV[4])
 if ARGV[2] ~= '' then
   local entry = redis.call('HGET', prefix .. ':auth', ARGV[2])
@@ -24,5 +25,5 @@ if ARGV[5] == '1' then
   return {'deleted'}
 end
 local due = redis.call('ZRANGEBYSCORE', prefix .. ':due', '-inf', now, 'LIMIT', 0, 1)
-local documents = redis.call('HMGET', prefix .. ':o', grant, target)
-return {'active', token, documents[1], documents[2], #due}
+local documents = redis.call('HMGET', prefix .. ':o', grant, grant .. '!', target, target .. '!')
+return {'active', token, #due, unpack(documents, 1, 4)}
