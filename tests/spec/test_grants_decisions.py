@@ -87,7 +87,7 @@ async def test_the_server_makes_a_grant_of_its_own_accord(registered, data):
     assert (told["type"], told["related_type"]) == ("private_message", "grant")
 
 
-@pytest.mark.clause("WG1-02-8.1-07", "WG1-02-8.2-04", "WG1-02-8.2-06", "WG1-02-8.2-07")
+@pytest.mark.clause("WG1-02-8.1-07", "WG1-02-8.2-04", "WG1-02-8.2-07")
 @pytest.mark.parametrize("status", ["pending", "needs_authorization", "needs_sub_grants"])
 async def test_a_grant_that_waits_for_something_enables_nothing_at_first(registered, data, status):
     holder = await holder_of(registered, "ple_customer_data") if status == "needs_authorization" else data

@@ -288,7 +288,7 @@ async def test_the_answer_and_the_grant_have_the_authorization_details_as_grante
     assert grant["authorization_details"] == grant["enabled_authorization_details"] == granted
 
 
-@pytest.mark.clause("WG1-02-8-01", "WG1-02-8.1-01", "WG1-02-8.1-04", "WG1-02-8.1-09", "WG1-02-8.1-11", "WG1-02-8.1-13")
+@pytest.mark.clause("WG1-02-8-01", "WG1-02-8.1-01", "WG1-02-8.1-04", "WG1-02-8.1-09", "WG1-02-8.1-13")
 async def test_a_token_request_leaves_a_grant(server, grid):
     assert await grid.grants() == []
 
