@@ -95,6 +95,48 @@ class InvalidAuthorizationDetails(Refusal):
     title = "Invalid authorization details"
 
 
+class UnsupportedResponseType(Refusal):
+    """We do not offer this response_type (RFC 6749 4.1.2.1)."""
+
+    code = "unsupported_response_type"
+    title = "Unsupported response type"
+
+
+class RequestNotSupported(Refusal):
+    """We do not take request objects by value (RFC 9101 7)."""
+
+    code = "request_not_supported"
+    title = "Request objects are not supported"
+
+
+class InvalidRequestUri(Refusal):
+    """A request_uri is unknown, used, expired or another Client Object's (RFC 9101 7, RFC 9126 4)."""
+
+    code = "invalid_request_uri"
+    title = "Invalid request URI"
+
+
+class AccessDenied(Refusal):
+    """The user has declined (RFC 6749 4.1.2.1)."""
+
+    code = "access_denied"
+    title = "Access denied"
+
+
+class UnsuitableGrant(Refusal):
+    """A cds_grant_id that does not fit the authorization request (CDS-WG1-02 8.3)."""
+
+    code = "cds_grant_id_invalid_value"
+    title = "Unsuitable Grant"
+
+
+class UnsuitableUser(Refusal):
+    """A cds_grant_id that does not fit the user who has signed in (CDS-WG1-02 8.3)."""
+
+    code = "cds_grant_id_invalid_user"
+    title = "Unsuitable user"
+
+
 class InvalidToken(Refusal):
     """The access token is missing, malformed, expired or revoked (RFC 6750 3.1)."""
 
