@@ -81,8 +81,8 @@ class Edge:
             MethodNotAllowed: Nothing does.
             TooManyRequests: The source address has used up its allowance for this kind of route.
         """
-        self._spend(route, scope)
         if route.app:
+            self._spend(route, scope)
             return route.app
         method = "GET" if scope["method"] == "HEAD" else scope["method"]
         endpoint = route.endpoints.get(method)
@@ -90,6 +90,7 @@ class Edge:
             if method == _OPTIONS:
                 return empty_answer(204, headers=[(b"allow", ", ".join(route.methods).encode())])
             raise MethodNotAllowed(route.methods)
+        self._spend(route, scope)
 
         async def application(scope: Scope, receive: Receive, send: Send) -> None:
             answer = await endpoint(Request(scope, receive))

@@ -31,6 +31,7 @@ class RateLimiter:
     def __init__(self, limit: RateLimit | None, clock: Callable[[], float]) -> None:
         self._limit = limit
         self._clock = clock
+        self._start = clock()
         self._full_at: dict[str, float] = {}
         self._sweep_size = _SWEEP_SIZE
 
@@ -42,7 +43,7 @@ class RateLimiter:
         """
         if self._limit is None:
             return
-        now = self._clock()
+        now = self._now()
         spacing = self._limit.period_seconds / self._limit.count
         full_at = max(self._full_at.get(key, now), now) + spacing
         self._refuse_beyond(full_at - now)
@@ -55,7 +56,11 @@ class RateLimiter:
         if self._limit is None or key not in self._full_at:
             return
         spacing = self._limit.period_seconds / self._limit.count
-        self._refuse_beyond(self._full_at[key] + spacing - self._clock())
+        self._refuse_beyond(self._full_at[key] + spacing - self._now())
+
+    def _now(self) -> float:
+        """Seconds since the start: small numbers keep the fractions that shares are made of."""
+        return self._clock() - self._start
 
     def _refuse_beyond(self, backlog_seconds: float) -> None:
         limit = self._limit
