@@ -21,6 +21,9 @@ from app.store.documents import Documents
 KEPT_CHANGES = 5_000
 """Changes that each shard's event stream keeps at least."""
 
+SEPARATOR = b"\0"
+"""Between fields and values, none of which has this byte. As one argument they spare redis-py eighty small ones."""
+
 _NO_INTERNAL = b"{}"
 
 
@@ -75,7 +78,7 @@ class Writer:
         rid = change.registration_id
         return [keys.prefix(rid), keys.events(rid[:2]), keys.registrations(rid[:2])]
 
-    def arguments(self, change: Change) -> list[bytes | str]:
+    def arguments(self, change: Change) -> tuple[bytes, bytes]:
         """The arguments of `apply.lua`."""
         plan = Plan(
             nonce=secrets.token_urlsafe(9),
@@ -94,12 +97,12 @@ class Writer:
         for one, at in change.due.items():
             if at is not None:
                 plan.due += (int(at.timestamp()), indexes.local(one))
-        fields: list[bytes | str] = []
+        fields: list[bytes] = []
         for number, put in enumerate(change.puts, 1):
             self._add(plan, fields, number, put)
-        return [encode(plan), *fields]
+        return encode(plan), SEPARATOR.join(fields)
 
-    def _add(self, plan: Plan, fields: list[bytes | str], number: int, put: Put) -> None:
+    def _add(self, plan: Plan, fields: list[bytes], number: int, put: Put) -> None:
         item, collection = put.object, indexes.COLLECTIONS[type(put.object)]
         internal = collection.internal() if isinstance(put.internal, Nothing) else put.internal
         local = indexes.identity(item)
@@ -127,23 +130,29 @@ class Writer:
     def _add_fields(
         self,
         plan: Plan,
-        fields: list[bytes | str],
+        fields: list[bytes],
         put: Put,
         local: str,
         internal: Any,  # noqa: ANN401 -- differs by type
     ) -> None:
         item = put.object
-        fields += (local, self._documents.pack(item))
+        fields += (local.encode(), self._documents.pack(item))
         known = encode(internal)
         if known != _NO_INTERNAL:
-            fields += (f"{local}!", known)
+            fields += (f"{local}!".encode(), known)
         elif put.old:
             plan.remove.append(f"{local}!")
         if isinstance(item, Credential):
             if item.client_secret:
-                fields += (f"{local}$", self._sealer.seal(item.client_secret, credential_id=item.credential_id))
-            where = f"{local}\n{indexes.local(item.client_id)}\n{item.client_secret_expires_at}"
-            plan.auth += (internal.digest, where)
+                sealed = self._sealer.seal(item.client_secret, credential_id=item.credential_id)
+                fields += (f"{local}$".encode(), sealed.encode())
+            plan.auth += (internal.digest, login_of(item))
+
+
+def login_of(credential: Credential) -> str:
+    """What `:auth` says about a client_secret: lines with its Credential, its Client Object and when it expires."""
+    where = f"{indexes.local(credential.credential_id)}\n{indexes.local(credential.client_id)}"
+    return f"{where}\n{credential.client_secret_expires_at}"
 
 
 def _version(stored: Stored[Any]) -> tuple[str, str, int]:

@@ -1,6 +1,6 @@
 -- Write a change to one registration, all of it or nothing.
 -- KEYS  1 registration prefix  2 event stream of the shard  3 registrations of the shard
--- ARGV  1 JSON plan  then fields of :o, each followed by its value
+-- ARGV  1 JSON plan  2 fields of :o, each followed by its value, with the byte 0 between all of them, or ''
 -- Plan: nonce (random, of this change alone); now (Unix seconds); registration_id;
 --       fresh (true when the registration must not exist yet); status (of the registration, when it is written);
 --       ids (local) and seconds (of modification) of the objects that are written, in their order;
@@ -23,10 +23,22 @@ if redis.call('EXISTS', written) == 1 then return 1 end
 local function index_key(name) return prefix .. ':i:' .. name end
 
 -- Run a command on a key with a list of arguments that may be longer than Lua's stack. 1000 keeps pairs together.
-local function each(command, key, list, first)
-  for from = first or 1, #list, 1000 do
+local function each(command, key, list)
+  for from = 1, #list, 1000 do
     redis.call(command, key, unpack(list, from, math.min(from + 999, #list)))
   end
+end
+
+local function split(text)
+  local parts, from = {}, 1
+  local at = string.find(text, '\0', 1, true)
+  while at do
+    parts[#parts + 1] = string.sub(text, from, at - 1)
+    from = at + 1
+    at = string.find(text, '\0', from, true)
+  end
+  if text ~= '' then parts[#parts + 1] = string.sub(text, from) end
+  return parts
 end
 
 local function is_as_read()
@@ -61,7 +73,7 @@ for name, numbers in pairs(plan.add or {}) do
 end
 for name, list in pairs(plan.created or {}) do each('ZADD', index_key(name), list) end
 each('HDEL', prefix .. ':o', plan.remove or {})
-each('HSET', prefix .. ':o', ARGV, 2)
+each('HSET', prefix .. ':o', split(ARGV[2]))
 each('HSET', prefix .. ':auth', plan.auth or {})
 for _, digest in ipairs(plan.spent or {}) do redis.call('DEL', prefix .. ':x:' .. digest) end
 for _, code in ipairs(plan.codes or {}) do
