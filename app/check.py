@@ -6,6 +6,7 @@ from typing import TypeVar
 
 from app.catalog import load_catalog
 from app.crypto.secret_keys import generated_keys_path, load_secret_keys
+from app.crypto.signing_keys import load_signing_keys
 from app.errors import ConfigurationError
 from app.settings import Settings, read_environment
 
@@ -44,3 +45,4 @@ def check_keys(settings: Settings) -> None:
     path = generated_keys_path(settings)
     if path is None or path.exists():
         load_secret_keys(settings)
+    load_signing_keys(settings)

@@ -12,12 +12,24 @@ from starlette.types import Receive, Scope, Send
 from app.api import clients, coverage, credentials, files, grants, health, messages, onboarding, server_metadata
 from app.catalog import Catalog
 from app.crypto.key_files import open_sealer
+from app.crypto.signing_keys import open_signer
 from app.crypto.tokens import Randomness
+from app.domain.access_tokens import AccessTokens
 from app.domain.context import Context
 from app.domain.grant_times import settle_due
 from app.domain.links import Links
 from app.files.file_store import FileStore
-from app.oauth import as_metadata, introspection, registration, revocation, token
+from app.oauth import (
+    as_metadata,
+    authorizations,
+    consent,
+    introspection,
+    receipt,
+    registration,
+    revocation,
+    sign_in,
+    token,
+)
 from app.settings import Settings
 from app.store import authorizations as authorization_scripts
 from app.store import files as file_scripts
@@ -136,6 +148,10 @@ class Service:
             *token.routes,
             *introspection.routes,
             *revocation.routes,
+            *consent.routes,
+            *sign_in.routes,
+            *receipt.routes,
+            *authorizations.routes,
             *clients.routes,
             *credentials.routes,
             *messages.routes,
@@ -157,13 +173,15 @@ class Service:
 def build_state(settings: Settings, catalog: Catalog, connection: Connection, parts: Parts) -> State:
     """Everything that endpoints use, on a connection whose scripts are loaded."""
     records = RedisRecords(connection, Documents(settings.public_url), open_sealer(settings))
+    randomness = parts.randomness or Randomness()
     context = Context(
         settings=settings,
         catalog=catalog,
         records=records,
         files=FileStore.open(settings.files_url),
         library=RedisFileLibrary(connection, records.documents),
-        randomness=parts.randomness or Randomness(),
+        randomness=randomness,
+        access_tokens=AccessTokens(settings, catalog, randomness, open_signer(settings)),
         links=Links(settings.public_url),
     )
     records.settle_due = partial(settle_due, context)

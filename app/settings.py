@@ -96,12 +96,46 @@ TABLE: tuple[Setting, ...] = (
         values.text,
     ),
     Setting(
+        "CDS_SIGNING_KEYS",
+        "signing_keys",
+        "",
+        "JWK Set",
+        "Keys that sign access tokens that are JWTs, as JSON or as a path: EC P-256 or RSA, the first whose nbf has"
+        " come signs; without it an embedded store keeps a generated one in its directory.",
+        values.text,
+    ),
+    Setting(
+        "CDS_ACCESS_TOKEN_FORMAT",
+        "access_token_format",
+        "opaque",
+        "opaque, jwt",
+        "What new access tokens are: a text that says nothing, or a JSON Web Token (RFC 9068) that resource servers can"
+        " read.",
+        values.one_of(("opaque", "jwt")),
+    ),
+    Setting(
         "CDS_ACCESS_TOKEN_TTL",
         "access_token_ttl_seconds",
         "3600",
         "seconds",
         "How long an access token lives.",
         values.whole_number(1, 30 * 86400),
+    ),
+    Setting(
+        "CDS_REFRESH_TOKEN_TTL",
+        "refresh_token_ttl_seconds",
+        "7776000",
+        "seconds",
+        "How long a refresh token lives that is not used; each use gives a new one.",
+        values.whole_number(60, 10 * 366 * 86400),
+    ),
+    Setting(
+        "CDS_CODE_TTL",
+        "code_ttl_seconds",
+        "60",
+        "seconds",
+        "How long an authorization code lives; at most 600.",
+        values.whole_number(5, 600),
     ),
     Setting(
         "CDS_RATE_LIMIT_ANONYMOUS",
@@ -187,10 +221,6 @@ TABLE: tuple[Setting, ...] = (
 
 NOT_YET = frozenset(
     {
-        "CDS_SIGNING_KEYS",
-        "CDS_ACCESS_TOKEN_FORMAT",
-        "CDS_REFRESH_TOKEN_TTL",
-        "CDS_CODE_TTL",
         "CDS_OPERATOR_BOOTSTRAP_KEY",
         "CDS_OPERATOR_OIDC_ISSUER",
         "CDS_OPERATOR_OIDC_CLIENT_ID",
@@ -221,7 +251,11 @@ class Settings:
     store_wait_replicas: int
     files_url: str = field(repr=False)
     secret_keys: str | None = field(repr=False)
+    signing_keys: str | None = field(repr=False)
+    access_token_format: Literal["opaque", "jwt"]
     access_token_ttl_seconds: int
+    refresh_token_ttl_seconds: int
+    code_ttl_seconds: int
     rate_limit_anonymous: RateLimit | None
     rate_limit_client: RateLimit | None
     rate_limit_failed_auth: RateLimit | None
@@ -232,6 +266,11 @@ class Settings:
     log_format: Literal["auto", "console", "json"]
     log_level: Literal["debug", "info", "warning", "error"]
     workers: int
+
+    @property
+    def access_tokens_are_jwts(self) -> bool:
+        """Whether new access tokens are JWTs."""
+        return self.access_token_format == "jwt"  # noqa: S105 -- a format
 
     @classmethod
     def from_environment(cls, environ: Mapping[str, str]) -> Self:

@@ -19,6 +19,7 @@ _REGISTRATION_ID = r"[0-9a-f]{2}[0-9a-z]{12}"
 _ID = re.compile(rf"({_REGISTRATION_ID})(?:-([0-9a-z]{{1,20}}))?")
 _FILE_ID = re.compile(r"f[0-9a-z]{1,40}")
 _ACCESS_TOKEN = re.compile(rf"cdsat_({_REGISTRATION_ID})_[A-Za-z0-9_-]{{43}}")
+_JTI = re.compile(rf"({_REGISTRATION_ID})_[A-Za-z0-9_-]{{22}}")
 _HANDLE = re.compile(rf"(cds[a-z]{{2}})_({_REGISTRATION_ID})_[A-Za-z0-9_-]{{43}}")
 _REFRESH_TOKEN = re.compile(rf"(cdsrt_({_REGISTRATION_ID})_([A-Za-z0-9_-]{{22}}))[A-Za-z0-9_-]{{43}}")
 _SESSION = re.compile(r"cdsus_([0-9a-f]{2})_[A-Za-z0-9_-]{43}")
@@ -75,6 +76,10 @@ class Randomness:
         """An opaque access token of that registration."""
         return f"cdsat_{registration_id}_{secrets.token_urlsafe(32)}"
 
+    def jti(self, registration_id: str) -> str:
+        """The id of an access token that is a JWT: 128 random bits, because it is unique and no secret."""
+        return f"{registration_id}_{secrets.token_urlsafe(16)}"
+
     def handle(self, kind: Handle, registration_id: str) -> str:
         """A new handle of that kind in that registration."""
         return f"{kind}_{registration_id}_{secrets.token_urlsafe(32)}"
@@ -130,6 +135,20 @@ def registration_of_access_token(access_token: str) -> str | None:
     """The registration_id that an access token carries, or None when it does not have the shape of one."""
     match = _ACCESS_TOKEN.fullmatch(access_token)
     return match[1] if match else None
+
+
+def registration_of_jti(jti: str) -> str | None:
+    """The registration_id that the id of a JWT carries, or None when it does not have the shape of one."""
+    match = _JTI.fullmatch(jti)
+    return match[1] if match else None
+
+
+def registration_of_reference(reference: str) -> str | None:
+    """The registration_id in what the store knows an access token by: the token itself, or the `jti` of a JWT.
+
+    Whoever asks has seen to it that the `jti` comes from a token with a good signature (`app.domain.access_tokens`).
+    """
+    return registration_of_access_token(reference) or registration_of_jti(reference)
 
 
 def registration_of_handle(kind: Handle, handle: str) -> str | None:

@@ -4,6 +4,7 @@ from dataclasses import dataclass, field
 
 from app.catalog import Catalog
 from app.crypto.tokens import Randomness, digest
+from app.domain.access_tokens import AccessTokens
 from app.domain.file_library import FileLibrary
 from app.domain.file_store import FileStore
 from app.domain.links import Links
@@ -22,6 +23,7 @@ class Context:
     files: FileStore
     library: FileLibrary
     randomness: Randomness
+    access_tokens: AccessTokens
     links: Links
     offer: str = field(init=False)
     """Stands for the scopes of the catalog: a decision that the store remembers under it lasts as long as they do."""

@@ -48,7 +48,7 @@ async def introspect(
         InvalidClient: The caller is not who it says.
         StoreUnavailable: The store does not answer.
     """
-    inspected = await tokens.inspect(login, access_token, now=now)
+    inspected = await tokens.inspect(login, context.access_tokens.reference_of(access_token, now=now) or "", now=now)
     if isinstance(inspected, NotIssued):
         raise InvalidClient(REFUSED)
     admitted()

@@ -3,12 +3,14 @@
 from collections.abc import Callable
 from datetime import datetime
 
+from app.domain.context import Context
 from app.domain.token import REFUSED
 from app.domain.tokens import ClientLogin, Revocation, TokenStore
 from app.errors import InvalidClient, InvalidRequest
 
 
 async def revoke(
+    context: Context,
     tokens: TokenStore,
     login: ClientLogin,
     access_token: str,
@@ -19,6 +21,7 @@ async def revoke(
     """Forget an access token of this Client Object; unknown and dead ones need nothing. One round trip.
 
     Args:
+        context: The server.
         tokens: The store of tokens.
         login: Who asks.
         access_token: The token as the caller sent it.
@@ -30,7 +33,8 @@ async def revoke(
         InvalidRequest: The token belongs to another Client Object (RFC 7009 2.1); it goes on working.
         StoreUnavailable: The store does not answer, so the token may still work.
     """
-    outcome = await tokens.revoke(login, access_token, now=now)
+    reference = context.access_tokens.reference_of(access_token, now=now) or ""
+    outcome = await tokens.revoke(login, reference, now=now)
     if outcome is Revocation.REFUSED:
         raise InvalidClient(REFUSED)
     admitted()

@@ -12,10 +12,11 @@ from datetime import datetime
 
 from app.domain import changelog, token_requests
 from app.domain.context import Context
+from app.domain.grant_states import State
 from app.domain.records import Access, Change, Stored, Wanted
 from app.domain.standing_grants import find_standing, standing_grant
 from app.domain.token_requests import Allowed, Asked
-from app.domain.tokens import ClientLogin, Issued, NotIssued, StandingFacts, TokenStore
+from app.domain.tokens import ClientLogin, Issued, NotIssued, TokenStore, facts_of
 from app.errors import Conflict, InvalidClient, InvalidGrant, StoreUnavailable
 from app.schemas.clients import Client
 from app.schemas.grants import Grant
@@ -61,20 +62,26 @@ async def issue(
         InvalidGrant: The Server has ended or suspended the Grant for it.
         StoreUnavailable: The store does not answer, or something changes all the time.
     """
-    access_token = context.randomness.access_token(login.registration_id)
+    reference = context.access_tokens.new_reference(login.registration_id)
     key = f"{context.offer} {asked.key}"
     ttl_seconds = context.settings.access_token_ttl_seconds
     for attempt in range(_ATTEMPTS):
-        answer = await tokens.issue(login, key, access_token, now=now, ttl_seconds=ttl_seconds)
+        answer = await tokens.issue(login, key, reference, now=now, ttl_seconds=ttl_seconds)
         if answer is NotIssued.REFUSED:
             raise InvalidClient(REFUSED)
         if not attempt:
             admitted()
         if isinstance(answer, Issued):
-            facts = answer.facts
-            return AccessToken(access_token, answer.expires_in_seconds, facts.scope, facts.authorization_details)
+            return access_token(context, reference, login.client_id, answer, now)
         await _look(context, tokens, login, asked, key, now)
     raise StoreUnavailable("The Grant for this request changes too often right now; try again.")
+
+
+def access_token(context: Context, reference: str, client_id: str, issued: Issued, now: datetime) -> AccessToken:
+    """The token that the store has just issued to a Client Object under this reference, in the format of the day."""
+    facts, seconds = issued.facts, issued.expires_in_seconds
+    text = context.access_tokens.text(reference, client_id, issued.grant_id, facts, now=now, expires_in_seconds=seconds)
+    return AccessToken(text, seconds, facts.scope, facts.authorization_details)
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,9 +115,8 @@ async def _look(
     if grant is None:
         return
     _refuse_without_access(grant.object)
-    facts = StandingFacts(
-        scope=grant.object.enabled_scope, authorization_details=grant.object.enabled_authorization_details
-    )
+    state = State(grant.object, grant.internal)
+    facts = facts_of(state, grant.object.enabled_scope, grant.object.enabled_authorization_details)
     await tokens.stand(client, [key], grant, request.target, facts)
 
 

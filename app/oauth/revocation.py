@@ -19,7 +19,9 @@ async def post_revoke(request: Request[State]) -> Response:
     access_token = (await read_form(request)).get("token")
     if access_token is None:
         raise InvalidRequest("token is required.", field="token")
-    await revocation.revoke(state["tokens"], login, access_token, now=state["now"](), admitted=admitted)
+    await revocation.revoke(
+        state["context"], state["tokens"], login, access_token, now=state["now"](), admitted=admitted
+    )
     return empty_answer(200, headers=NO_STORE)
 
 

@@ -5,7 +5,7 @@ from typing import Any
 
 import msgspec
 
-from app.crypto.tokens import digest, registration_of_access_token
+from app.crypto.tokens import digest, full_id, registration_of_reference
 from app.domain.grant_states import State
 from app.domain.records import Stored
 from app.domain.tokens import ClientLogin, Inspected, Issued, Login, NotIssued, Revocation, StandingFacts
@@ -35,7 +35,7 @@ class RedisTokens:
         self._connection = records.connection
 
     async def issue(
-        self, login: ClientLogin, asked: str, access_token: str, *, now: datetime, ttl_seconds: int
+        self, login: ClientLogin, asked: str, reference: str, *, now: datetime, ttl_seconds: int
     ) -> Issued | NotIssued:
         """See `TokenStore.issue`."""
         answer = await self._connection.run(
@@ -44,12 +44,13 @@ class RedisTokens:
             indexes.local(login.client_id),
             login.secret_digest,
             asked,
-            digest(access_token),
+            digest(reference),
             int(now.timestamp()),
             ttl_seconds,
         )
         if answer[0] == b"issued":
-            return Issued(_facts(answer[1]), int(answer[2]))
+            grant_id = full_id(login.registration_id, answer[3].decode())
+            return Issued(_facts(answer[1]), int(answer[2]), grant_id)
         return NotIssued.NO_STANDING_GRANT if answer[0] == b"unknown" else NotIssued.REFUSED
 
     async def stand(
@@ -79,12 +80,12 @@ class RedisTokens:
         )
         return bool(remembered)
 
-    async def inspect(self, login: ClientLogin, access_token: str, *, now: datetime) -> Inspected | NotIssued | None:
+    async def inspect(self, login: ClientLogin, reference: str, *, now: datetime) -> Inspected | NotIssued | None:
         """See `TokenStore.inspect`."""
-        answer = await self._inspect(login, access_token, now, delete=False)
+        answer = await self._inspect(login, reference, now, delete=False)
         if answer[0] == b"active" and answer[2] and self._records.settle_due:
             await self._records.settle_due(login.registration_id, now)
-            answer = await self._inspect(login, access_token, now, delete=False)
+            answer = await self._inspect(login, reference, now, delete=False)
         if answer[0] != b"active":
             return NotIssued.REFUSED if answer[0] == b"refused" else None
         return Inspected(
@@ -93,19 +94,19 @@ class RedisTokens:
             self._grant(*answer[5:7]),
         )
 
-    async def revoke(self, login: Login, access_token: str, *, now: datetime) -> Revocation:
+    async def revoke(self, login: Login, reference: str, *, now: datetime) -> Revocation:
         """See `TokenStore.revoke`."""
-        answer = await self._inspect(login, access_token, now, delete=True)
+        answer = await self._inspect(login, reference, now, delete=True)
         return Revocation(answer[0].decode())
 
-    async def _inspect(self, login: Login, access_token: str, now: datetime, *, delete: bool) -> list[Any]:
-        own = registration_of_access_token(access_token) == login.registration_id
+    async def _inspect(self, login: Login, reference: str, now: datetime, *, delete: bool) -> list[Any]:
+        own = registration_of_reference(reference) == login.registration_id
         answer: list[Any] = await self._connection.run(
             "inspect",
             [keys.prefix(login.registration_id)],
             indexes.local(login.client_id),
             login.secret_digest if isinstance(login, ClientLogin) else "",
-            digest(access_token) if own else "",
+            digest(reference) if own else "",
             int(now.timestamp()),
             int(delete),
         )

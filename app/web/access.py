@@ -10,7 +10,7 @@ from urllib.parse import unquote_plus
 
 from starlette.requests import Request
 
-from app.crypto.tokens import digest, local_id, registration_of_access_token
+from app.crypto.tokens import digest, local_id, registration_of_reference
 from app.domain.records import Access, TokenFacts
 from app.domain.tokens import ClientLogin
 from app.errors import InvalidClient, InvalidToken
@@ -35,10 +35,12 @@ def bearer(request: Request[State], scope: str) -> Access:
     scheme, token = _authorization(request)
     if scheme != "bearer" or not token:
         raise InvalidToken(MISSING_TOKEN)
-    registration_id = registration_of_access_token(token)
-    if registration_id is None:
+    now = state["now"]()
+    reference = state["context"].access_tokens.reference_of(token, now=now)
+    registration_id = registration_of_reference(reference) if reference else None
+    if reference is None or registration_id is None:
         raise InvalidToken("The access token is malformed.")
-    return Access(registration_id, state["now"](), digest(token), scope, admitted=_Admission(request))
+    return Access(registration_id, now, digest(reference), scope, admitted=_Admission(request))
 
 
 class _Admission:
