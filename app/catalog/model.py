@@ -25,6 +25,7 @@ RegistrationFieldType = Literal[
     "online_form",
 ]
 Decision = Literal["automatic", "review"]
+AuthorizedStatus = Literal["active", "pending", "needs_sub_grants"]
 
 
 class Server(Struct, frozen=True):
@@ -139,7 +140,11 @@ class AuthorizationDetailsField(Struct, frozen=True):
 
 
 class Scope(Struct, frozen=True):
-    """Something that a Client can be given access to (WG1-02 3.4)."""
+    """Something that a Client can be given access to (WG1-02 3.4).
+
+    `authorized_status` is what a Grant becomes when its user has approved it: `active`, or less when the utility still
+    has to do something first. It is not published.
+    """
 
     id: str
     type: str
@@ -158,6 +163,7 @@ class Scope(Struct, frozen=True):
     authorization_details_fields_supported: tuple[AuthorizationDetailsField, ...] = ()
     pkce_required: bool = False
     group: str | None = None
+    authorized_status: AuthorizedStatus = "active"
     extra: dict[str, Any] = {}
 
 
@@ -218,6 +224,7 @@ __all__ = [
     "SERVER_PROVIDED_FILES",
     "UNSET",
     "AuthorizationDetailsField",
+    "AuthorizedStatus",
     "Catalog",
     "Choice",
     "CoverageEntry",

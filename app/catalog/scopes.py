@@ -1,8 +1,10 @@
 """The `scopes` part of the catalog (WG1-02 3.3 and 3.4), with everything filled in that follows from the rest."""
 
+from typing import Final, cast, get_args
+
 from app.catalog import authorization_details, builtin, codes
 from app.catalog.authorization_details import read_details_fields
-from app.catalog.model import CLIENT_ADMIN, GRANT_ADMIN, AuthorizationDetailsField, Scope
+from app.catalog.model import CLIENT_ADMIN, GRANT_ADMIN, AuthorizationDetailsField, AuthorizedStatus, Scope
 from app.catalog.problems import one_of
 from app.catalog.reader import Section
 
@@ -23,9 +25,11 @@ KEYS = (
     "authorization_details_fields_supported",
     "pkce",
     "group",
+    "authorized_status",
 )
 CODE = "authorization_code"
 CHALLENGE_METHODS = ("S256",)
+AUTHORIZED_STATUSES: Final = get_args(AuthorizedStatus)
 
 
 def read_scopes(sections: dict[str, Section]) -> dict[str, Scope]:
@@ -70,6 +74,7 @@ def read_scope(scope_id: str, section: Section) -> Scope:
         authorization_details_fields_supported=fields,
         pkce_required=read_pkce(section, grant_types) or "none" in auth_methods,
         group=read_group(section),
+        authorized_status=read_authorized_status(section, grant_types),
         extra=section.extra,
     )
 
@@ -146,6 +151,13 @@ def read_pkce(section: Section, grant_types: tuple[str, ...]) -> bool:
     if CODE not in grant_types:
         section.problem("pkce", "there are no authorization requests for this scope", f"remove it or add {CODE}")
     return True
+
+
+def read_authorized_status(section: Section, grant_types: tuple[str, ...]) -> AuthorizedStatus:
+    """What a Grant becomes when its user approves it, for scopes that users authorize."""
+    if section.has("authorized_status") and CODE not in grant_types:
+        section.problem("authorized_status", "users do not authorize this scope", f"remove it or add {CODE}")
+    return cast("AuthorizedStatus", section.word("authorized_status", AUTHORIZED_STATUSES, default="active"))
 
 
 def read_group(section: Section) -> str | None:

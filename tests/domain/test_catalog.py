@@ -147,6 +147,15 @@ def test_pkce_required_is_kept(tmp_path):
     assert load(a_catalog(scopes={"usage": USER_SCOPE | {"pkce": "required"}}), tmp_path).scopes["usage"].pkce_required
 
 
+def test_a_grant_is_active_once_authorized_unless_the_catalog_says_otherwise(tmp_path):
+    scopes = {"usage": USER_SCOPE, "history": USER_SCOPE | {"authorized_status": "pending"}}
+
+    found = load(a_catalog(scopes=scopes), tmp_path).scopes
+
+    assert found["usage"].authorized_status == "active"
+    assert found["history"].authorized_status == "pending"
+
+
 def test_coverage_that_a_scope_names_gets_the_capability_oauth(tmp_path):
     catalog = a_catalog(
         coverage=[ENTRY, ENTRY | {"id": "south"}], scopes={"usage": SCOPE | {"coverages_supported": ["north"]}}
@@ -467,6 +476,16 @@ BROKEN_EVEN_FOR_THE_SCHEMA = [
         "cannot use client_credentials",
     ),
     (catalogs.with_scope(pkce="required"), "scopes.usage.pkce: ", "no authorization requests"),
+    (
+        catalogs.with_scope(authorized_status="pending"),
+        "scopes.usage.authorized_status: ",
+        "users do not authorize this scope",
+    ),
+    (
+        a_catalog(scopes={"usage": USER_SCOPE | {"authorized_status": "partial"}}),
+        "scopes.usage.authorized_status: ",
+        "is not known",
+    ),
     (
         a_catalog(scopes={"cds_client_admin": SCOPE | {"type": "test_admin"}}),
         "scopes.cds_client_admin.type: ",

@@ -264,7 +264,9 @@ async def test_several_scopes_may_have_one_type(make_server, tmp_path):
 
 
 async def test_what_steers_our_server_is_not_published(make_server, tmp_path):
-    catalog = a_catalog(scopes={"usage": USER_SCOPE | {"pkce": "required", "group": "all"}})
+    catalog = a_catalog(
+        scopes={"usage": USER_SCOPE | {"pkce": "required", "group": "all", "authorized_status": "pending"}}
+    )
 
     described = (await scopes_of(make_server, tmp_path, catalog))["usage"]
 
