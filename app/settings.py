@@ -122,6 +122,14 @@ TABLE: tuple[Setting, ...] = (
         values.whole_number(1, 30 * 86400),
     ),
     Setting(
+        "CDS_CODE_TTL",
+        "code_ttl_seconds",
+        "60",
+        "seconds",
+        "How long an authorization code waits to be exchanged for tokens.",
+        values.whole_number(1, 600),
+    ),
+    Setting(
         "CDS_REFRESH_TOKEN_TTL",
         "refresh_token_ttl_seconds",
         "7776000",
@@ -254,6 +262,7 @@ class Settings:
     signing_keys: str | None = field(repr=False)
     access_token_format: Literal["opaque", "jwt"]
     access_token_ttl_seconds: int
+    code_ttl_seconds: int
     refresh_token_ttl_seconds: int
     code_ttl_seconds: int
     rate_limit_anonymous: RateLimit | None
