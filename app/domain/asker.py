@@ -7,7 +7,7 @@ Source: RFC 7591 2 and 5 (a name or a logo must not pass for somebody else's); R
 """
 
 from collections.abc import Iterable
-from typing import Final, NamedTuple
+from typing import NamedTuple
 
 from msgspec import UNSET
 
@@ -46,19 +46,13 @@ class Asker(NamedTuple):
 def describe(catalog: Catalog, client: Client, registration: Registration) -> Asker:
     """What users see of the Client that asks them."""
     shown = _shown_fields(catalog, client)
-    values = {field: client.extra.get(field.field_name or "") for field in shown}
-    texts = [
-        Line(_title(field), (value,)) for field, value in values.items() if isinstance(value, str) and _is_text(field)
-    ]
-    own_links = [
-        _link(_title(field), value)
-        for field, value in values.items()
-        if isinstance(value, str) and field.format and field.format.startswith("url")
-    ]
+    values = [(field, client.extra.get(field.field_name or "")) for field in shown]
+    texts = [(field, value) for field, value in values if isinstance(value, str) and _is(field, "string")]
+    own_links = [_link(_title(field), value) for field, value in values if _is(field, "url")]
     keys = [registration.field_files.get(field.field_name or "", "") for field in shown]
     return Asker(
         name=client.client_name,
-        facts=tuple(texts),
+        facts=tuple(Line(_title(field), (value,)) for field, value in texts if value),
         links=_each_once(
             [
                 _link("Website", client.client_uri),
@@ -85,8 +79,8 @@ def _shown_fields(catalog: Catalog, client: Client) -> list[RegistrationField]:
     return [field for field in fields if field.show_to_users]
 
 
-def _is_text(field: RegistrationField) -> bool:
-    return bool(field.format and field.format.startswith("string"))
+def _is(field: RegistrationField, format_: str) -> bool:
+    return (field.format or "").removesuffix("_or_null") == format_
 
 
 def _title(field: RegistrationField) -> str:

@@ -124,6 +124,9 @@ class AuthorizationStore(Protocol):
         from `Records.apply`.
         """
 
+    async def code(self, handle: str, *, now: datetime) -> CodeFacts | None:
+        """Look at an authorization code without using it up, so that its user sees a receipt (4.2)."""
+
 
 class UserStore(Protocol):
     """Sessions of users and what they authorized. Every method is one round trip and raises StoreUnavailable."""
@@ -148,3 +151,6 @@ class UserStore(Protocol):
         self, user_id: str, *, before: int | None = None, limit: int = USER_GRANTS_PAGE
     ) -> list[UserGrant]:
         """What a user authorized, most recent first, beginning after the entry at position `before`."""
+
+    async def is_grant_of_user(self, user_id: str, grant_id: str) -> bool:
+        """Whether a Grant is among what a user authorized."""

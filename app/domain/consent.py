@@ -21,6 +21,9 @@ from app.schemas.encoding import encode
 
 _RESOLVERS: Final = {"relative_or_absolute_date": resolve_date, "relative_or_absolute_datetime": resolve_datetime}
 
+NONE: Final = "None named"
+"""How null and an empty list read: neither nothing nor everything, which only the description of the field can say."""
+
 Moment = date | None
 """A day, a moment in UTC, or None for no limit."""
 
@@ -108,7 +111,7 @@ def _period(known: Sequence[tuple[AuthorizationDetailsField, Any]], clock: Clock
 def _line(field: AuthorizationDetailsField, value: object, clock: Clock) -> Line:
     base = field.format.removesuffix(OR_NULL)
     if value is None:
-        return Line(field.name, ("None",), field.description)
+        return Line(field.name, (NONE,), field.description)
     if _is_time(field):
         return Line(field.name, (_when(field, value, clock),), field.description)
     if base in {"choice", "choice_list"}:
@@ -124,11 +127,11 @@ def _choice(field: AuthorizationDetailsField, value: object) -> Line:
         only = choices[chosen[0]]
         return Line(field.name, (only.name,), f"{field.description} {only.description}")
     names = tuple(choices[one].name if one in choices else str(one) for one in chosen)
-    return Line(field.name, names or ("None",), field.description)
+    return Line(field.name, names or (NONE,), field.description)
 
 
 def _strings(value: object) -> tuple[str, ...]:
-    return tuple(str(one) for one in value) if isinstance(value, list) and value else ("None",)
+    return tuple(str(one) for one in value) if isinstance(value, list) and value else (NONE,)
 
 
 def _number(value: object) -> str:

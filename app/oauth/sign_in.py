@@ -121,17 +121,19 @@ def _by_itself(
     request: Request[State], browser: Browser, grant_id: str, *, failure: str = "", username: str = ""
 ) -> Answer:
     state = request.state
+    accounts = state["context"].catalog.test_accounts
     return page(
         state,
         _TEMPLATE,
         status=WrongLogin.status if failure else 200,
         headers=remember_browser(state["settings"], browser),
+        sandbox=bool(accounts) and not _has_oidc(state),
         asker="",
         action=base_path(state) + SIGN_IN_PATH,
         form_token=form_token(browser.secret, SIGN_IN),
         decline_token="",
         oidc=_oidc_by_itself(state, grant_id) if _has_oidc(state) else "",
-        has_test_accounts=bool(state["context"].catalog.test_accounts),
+        has_test_accounts=bool(accounts),
         failure=failure,
         username=username,
         grant_id=grant_id,

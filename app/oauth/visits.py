@@ -98,7 +98,9 @@ async def arrive(request: Request[State]) -> Visit:
     browser = browser_of(request)
     transaction = await _bound(request, handle, transaction, browser)
     client, registration = await state["context"].records.load(
-        Access(registration_id, now), Wanted(Client, transaction.request.client_id), Wanted(Registration, registration_id)
+        Access(registration_id, now),
+        Wanted(Client, transaction.request.client_id),
+        Wanted(Registration, registration_id),
     )
     if client is None or registration is None or client.object.cds_status is ClientStatus.DISABLED:
         raise RequestOver(_SWITCHED_OFF)

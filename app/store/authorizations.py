@@ -12,7 +12,7 @@ import msgspec
 from msgspec import Struct
 
 from app.crypto.tokens import Handle, digest, registration_of_handle
-from app.domain.authorization_store import PushedRequest, Transaction
+from app.domain.authorization_store import CodeFacts, PushedRequest, Transaction
 from app.schemas.encoding import decode, encode
 from app.store import keys
 from app.store.connection import Connection, Script
@@ -62,6 +62,15 @@ class RedisAuthorizations:
     async def take_transaction(self, handle: str, *, now: datetime) -> Transaction | None:
         """See `AuthorizationStore.take_transaction`."""
         return await self._take(Handle.TRANSACTION, handle, Transaction, now)
+
+    async def code(self, handle: str, *, now: datetime) -> CodeFacts | None:
+        """See `AuthorizationStore.code`; `redeem.lua` explains the value."""
+        registration_id = registration_of_handle(Handle.AUTHORIZATION_CODE, handle)
+        if registration_id is None:
+            return None
+        value: bytes | None = await self._connection.command("GET", keys.code(registration_id, digest(handle)))
+        *_, expires, facts = (value or b"").rsplit(b"\n", 2) if value else (b"0", b"")
+        return read(CodeFacts, facts) if int(expires) > now.timestamp() else None
 
     async def _take(self, kind: Handle, handle: str, type_: type[T], now: datetime) -> T | None:
         key = _key(kind, handle)

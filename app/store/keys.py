@@ -68,6 +68,11 @@ def transaction(registration_id: str, handle_digest: str) -> str:
     return f"{prefix(registration_id)}:x:{handle_digest}"
 
 
+def code(registration_id: str, handle_digest: str) -> str:
+    """An authorization code."""
+    return f"{prefix(registration_id)}:c:{handle_digest}"
+
+
 def session(shard: str, handle_digest: str) -> str:
     """A user's session."""
     return f"{{{shard}}}:session:{handle_digest}"

@@ -88,7 +88,14 @@ STILL: Final = Policy()
 
 
 def page(
-    state: State, template: str, *, status: int = 200, policy: Policy = STILL, headers: Headers = (), **values: object
+    state: State,
+    template: str,
+    /,
+    *,
+    status: int = 200,
+    policy: Policy = STILL,
+    headers: Headers = (),
+    **values: object,
 ) -> Answer:
     """A page of the server.
 
