@@ -138,14 +138,6 @@ TABLE: tuple[Setting, ...] = (
         values.whole_number(60, 10 * 366 * 86400),
     ),
     Setting(
-        "CDS_CODE_TTL",
-        "code_ttl_seconds",
-        "60",
-        "seconds",
-        "How long an authorization code lives; at most 600.",
-        values.whole_number(5, 600),
-    ),
-    Setting(
         "CDS_RATE_LIMIT_ANONYMOUS",
         "rate_limit_anonymous",
         "1200/minute",
@@ -264,7 +256,6 @@ class Settings:
     access_token_ttl_seconds: int
     code_ttl_seconds: int
     refresh_token_ttl_seconds: int
-    code_ttl_seconds: int
     rate_limit_anonymous: RateLimit | None
     rate_limit_client: RateLimit | None
     rate_limit_failed_auth: RateLimit | None

@@ -54,7 +54,8 @@ class Presented(Generic[T_co]):
 class NewTokens:
     """What is to be issued."""
 
-    access_token: str
+    reference: str
+    """What the store is to know the access token by (see `app.domain.access_tokens`)."""
     access_ttl_seconds: int
     facts: StandingFacts
     refresh_token: str | None

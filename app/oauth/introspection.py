@@ -3,7 +3,8 @@
 from starlette.requests import Request
 from starlette.responses import Response
 
-from app.domain import introspection
+from app.crypto.tokens import refresh_token_parts
+from app.domain import introspection, refresh
 from app.errors import InvalidRequest
 from app.oauth.callers import caller
 from app.web.answers import json_answer
@@ -13,15 +14,19 @@ from app.web.state import State
 
 
 async def post_introspect(request: Request[State]) -> Response:
-    """Describe an access token. `token_type_hint` is not needed, because there is one type of token."""
+    """Describe a token. `token_type_hint` is not needed, because every token shows its type (RFC 7662 2.1)."""
     state = request.state
     login, admitted = caller(request)
-    access_token = (await read_form(request)).get("token")
-    if access_token is None:
+    presented = (await read_form(request)).get("token")
+    if presented is None:
         raise InvalidRequest("token is required.", field="token")
-    described = await introspection.introspect(
-        state["context"], state["tokens"], login, access_token, now=state["now"](), admitted=admitted
-    )
+    context, now = state["context"], state["now"]()
+    if refresh_token_parts(presented):
+        described = await refresh.describe(context, state["user_tokens"], login, presented, now=now, admitted=admitted)
+    else:
+        described = await introspection.introspect(
+            context, state["tokens"], login, presented, now=now, admitted=admitted
+        )
     return json_answer(described)
 
 

@@ -1,26 +1,53 @@
-"""The token endpoint (RFC 6749 3.2, 4.4 and 5; CDS-WG1-02 3.3.2)."""
+"""The token endpoint (RFC 6749 3.2, 4.1.3, 4.4, 5 and 6; CDS-WG1-02 3.3.2)."""
 
 from typing import Any
 
 from starlette.requests import Request
 from starlette.responses import Response
 
-from app.domain import token, token_requests
-from app.domain.token import AccessToken
-from app.oauth.callers import caller
+from app.domain import code_exchange, refresh, token, token_requests
+from app.domain.token import REFUSED, AccessToken
+from app.domain.tokens import ClientLogin
+from app.domain.user_access import AUTHORIZATION_CODE, REFRESH_TOKEN, UserAccess
+from app.errors import InvalidClient
+from app.oauth.callers import Form, form_of_caller
 from app.web.answers import json_answer
-from app.web.bodies import read_form
 from app.web.routing import ErrorStyle, Route
 from app.web.state import State
 
 
 async def post_token(request: Request[State]) -> Response:
     """Issue an access token."""
-    state = request.state
-    login, admitted = caller(request)
-    asked = token_requests.read(await read_form(request))
-    issued = await token.issue(state["context"], state["tokens"], login, asked, now=state["now"](), admitted=admitted)
-    return json_answer(_body(issued))
+    form = await form_of_caller(request)
+    grant_type = form.parameters.get("grant_type")
+    if grant_type == AUTHORIZATION_CODE:
+        return json_answer(_body(await _exchange(request.state, form)))
+    if grant_type == REFRESH_TOKEN:
+        return json_answer(_body(await _refresh(request.state, form)))
+    return json_answer(_body(await _issue(request.state, form)))
+
+
+async def _exchange(state: State, form: Form) -> AccessToken:
+    asked = code_exchange.read(form.parameters)
+    return await code_exchange.exchange(
+        state["context"], state["user_tokens"], form.login, asked, now=state["now"](), admitted=form.admitted
+    )
+
+
+async def _refresh(state: State, form: Form) -> AccessToken:
+    asked = refresh.read(form.parameters)
+    return await refresh.refresh(
+        state["context"], state["user_tokens"], form.login, asked, now=state["now"](), admitted=form.admitted
+    )
+
+
+async def _issue(state: State, form: Form) -> AccessToken:
+    if not isinstance(form.login, ClientLogin):
+        raise InvalidClient(REFUSED)
+    asked = token_requests.read(form.parameters)
+    return await token.issue(
+        state["context"], state["tokens"], form.login, asked, now=state["now"](), admitted=form.admitted
+    )
 
 
 def _body(issued: AccessToken) -> dict[str, Any]:
@@ -32,6 +59,8 @@ def _body(issued: AccessToken) -> dict[str, Any]:
     }
     if issued.authorization_details:
         body["authorization_details"] = issued.authorization_details
+    if isinstance(issued, UserAccess) and issued.refresh_token:
+        body["refresh_token"] = issued.refresh_token
     return body
 
 

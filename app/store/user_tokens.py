@@ -158,7 +158,7 @@ def _issue(presented: Presented[Any], new: NewTokens) -> tuple[int, int, str, in
     return (
         presented.client.version,
         presented.grant.version,
-        digest(new.access_token),
+        digest(new.reference),
         new.access_ttl_seconds,
         encode(new.facts),
     )

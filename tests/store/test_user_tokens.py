@@ -98,7 +98,7 @@ class Scene:
             return NotExchanged.GONE
         new = self.new(refresh_token=False)
         outcome = await self.user_tokens.rotate(login, refresh_token, presented, new, now=self.now)
-        return outcome if isinstance(outcome, NotExchanged) else (new.access_token, outcome)
+        return outcome if isinstance(outcome, NotExchanged) else (new.reference, outcome)
 
     async def begun(self) -> NewTokens:
         """The tokens that a new code was exchanged for."""
@@ -165,7 +165,7 @@ async def test_a_second_use_of_a_code_ends_what_the_first_one_gave(scene: Scene)
 
     assert await scene.redeem(code) is NotExchanged.REPLAYED
 
-    for access_token in (first.access_token, later[0]):
+    for access_token in (first.reference, later[0]):
         assert not await scene.lives(access_token)
     for refresh_token in (first.refresh_token, later[1]):
         assert await scene.refresh(refresh_token) is NotExchanged.GONE
@@ -178,7 +178,7 @@ async def test_a_second_use_is_recognised_long_after_the_code_would_have_expired
 
     assert await scene.redeem(code) is NotExchanged.REPLAYED
     assert isinstance(first, NewTokens)
-    assert not await scene.lives(first.access_token)
+    assert not await scene.lives(first.reference)
 
 
 async def test_another_authorization_of_the_same_grant_survives_in_its_refresh_token(scene: Scene) -> None:
@@ -259,7 +259,7 @@ async def test_a_client_object_without_a_secret_exchanges_its_own(scene: Scene) 
     tokens = await scene.redeem(code, scene.public)
 
     assert isinstance(tokens, NewTokens)
-    seen = await scene.tokens.inspect(scene.admin, tokens.access_token, now=NOW)
+    seen = await scene.tokens.inspect(scene.admin, tokens.reference, now=NOW)
     assert isinstance(seen, Inspected)
     assert (seen.facts.client_id, seen.facts.credential_id) == (scene.public.client_id, "")
     exchanged(await scene.refresh(tokens.refresh_token, scene.public))
@@ -285,7 +285,7 @@ async def test_nothing_is_issued_when_the_grant_has_changed_meanwhile(scene: Sce
     )
 
     assert outcomes == (NotExchanged.CHANGED, NotExchanged.CHANGED)
-    assert not await scene.lives(new.access_token)
+    assert not await scene.lives(new.reference)
 
 
 async def test_each_refresh_token_is_exchanged_for_the_next_one(scene: Scene) -> None:
@@ -399,7 +399,7 @@ async def test_codes_and_refresh_tokens_end_with_what_they_depend_on(scene: Scen
     code, tokens = await scene.code(), await scene.begun()
     await scene.cut_off({"client": scene.login.client_id, "credential": scene.credential_id}.get(what, scene.rid))
 
-    assert not await scene.lives(tokens.access_token)
+    assert not await scene.lives(tokens.reference)
     assert await scene.refresh(tokens.refresh_token) is NotExchanged.GONE
     if what != "credential":
         assert await scene.redeem(code) is NotExchanged.GONE
@@ -427,7 +427,7 @@ async def test_cutting_off_a_grant_ends_access_tokens_and_leaves_the_rest_to_its
 
     access_token, _ = exchanged(await scene.refresh(tokens.refresh_token))
 
-    assert not await scene.lives(tokens.access_token)
+    assert not await scene.lives(tokens.reference)
     assert await scene.lives(access_token)
 
 
@@ -441,7 +441,7 @@ async def test_giving_a_refresh_token_back_ends_its_family_and_the_access_tokens
     assert await scene.can_refresh(newest)
     assert await give_back(scene.login, newest, now=NOW) is Revocation.DELETED
     assert not await scene.can_refresh(newest)
-    assert not await scene.lives(tokens.access_token)
+    assert not await scene.lives(tokens.reference)
     for gone in (newest, tokens.refresh_token, "", RANDOM.refresh_token("00" + "a" * 12)):
         assert await give_back(scene.login, gone, now=NOW) is Revocation.INACTIVE
 
@@ -460,7 +460,7 @@ async def test_a_call_that_a_broken_connection_sends_twice_is_no_second_use(
     tokens = await scene.redeem(code)
 
     assert isinstance(tokens, NewTokens)
-    assert await scene.lives(tokens.access_token)
+    assert await scene.lives(tokens.reference)
     access_token, newest = exchanged(await scene.refresh(tokens.refresh_token))
     assert await scene.lives(access_token)
     assert await scene.can_refresh(newest)
@@ -474,7 +474,7 @@ async def test_the_store_has_no_code_and_no_refresh_token_in_clear(scene: Scene,
     stored = {name: await store.client.get(name) async for name in store.client.scan_iter(f"*{scene.rid[2:]}:[cft]:*")}
 
     assert len(stored) == 4
-    for secret in (code, tokens.access_token, tokens.refresh_token, access_token, newest):
+    for secret in (code, tokens.reference, tokens.refresh_token, access_token, newest):
         assert secret
         ending = secret.rpartition(f"{scene.rid}_")[2][-43:].encode()
         assert not [True for name, value in stored.items() if ending in name + (value or b"")]
