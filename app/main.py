@@ -18,12 +18,14 @@ from app.domain.access_tokens import AccessTokens
 from app.domain.context import Context
 from app.domain.grant_times import settle_due
 from app.domain.links import Links
+from app.domain.operators import OperatorKeys
 from app.files.file_store import FileStore
 from app.oauth import (
     as_metadata,
     authorizations,
     consent,
     introspection,
+    jwks,
     receipt,
     registration,
     revocation,
@@ -41,6 +43,7 @@ from app.store.connect import StoreConnection, connect
 from app.store.connection import Connection
 from app.store.documents import Documents
 from app.store.files import RedisFileLibrary, RedisOpenedFiles
+from app.store.operators import RedisOperators
 from app.store.records import RedisRecords
 from app.store.schema import require_compatible
 from app.store.tokens import RedisTokens
@@ -117,7 +120,7 @@ class Service:
         await self._connection.load(SCRIPTS)
         await require_compatible(self._connection)
         self.state = build_state(self.settings, self.catalog, self._connection, self.parts)
-        self._edge = Edge(self._routes(), self.state, structlog.get_logger("app.request"))
+        self._edge = Edge(self._routes(self.state), self.state, structlog.get_logger("app.request"))
 
     async def stop(self) -> None:
         """Finish what is under way and let go of the store."""
@@ -139,10 +142,11 @@ class Service:
             raise RuntimeError(message)
         return self._connection
 
-    def _routes(self) -> list[Route]:
+    def _routes(self, state: State) -> list[Route]:
         return [
             *server_metadata.routes(self.catalog, self.settings),
             *as_metadata.routes(self.catalog, self.settings),
+            *jwks.routes(state["context"].access_tokens.signer, state["now"]),
             *coverage.routes(self.catalog, self.settings),
             *registration.routes,
             *token.routes,
@@ -199,6 +203,7 @@ def build_state(settings: Settings, catalog: Catalog, connection: Connection, pa
         authorizations=RedisAuthorizations(connection),
         users=RedisUsers(connection),
         opened_files=RedisOpenedFiles(records),
+        operators=OperatorKeys(RedisOperators(connection)),
         limiters=limiters,
         now=parts.now,
     )

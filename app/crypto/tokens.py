@@ -22,6 +22,7 @@ _ACCESS_TOKEN = re.compile(rf"cdsat_({_REGISTRATION_ID})_[A-Za-z0-9_-]{{43}}")
 _JTI = re.compile(rf"({_REGISTRATION_ID})_[A-Za-z0-9_-]{{22}}")
 _HANDLE = re.compile(rf"(cds[a-z]{{2}})_({_REGISTRATION_ID})_[A-Za-z0-9_-]{{43}}")
 _REFRESH_TOKEN = re.compile(rf"(cdsrt_({_REGISTRATION_ID})_([A-Za-z0-9_-]{{22}}))[A-Za-z0-9_-]{{43}}")
+_OPERATOR_KEY = re.compile(r"cdsop_[A-Za-z0-9_-]{43}")
 _SESSION = re.compile(r"cdsus_([0-9a-f]{2})_[A-Za-z0-9_-]{43}")
 
 REGISTRATION_ID_LENGTH = 14
@@ -91,6 +92,10 @@ class Randomness:
     def nonce(self) -> str:
         """128 random bits for whatever has to happen once."""
         return secrets.token_urlsafe(16)
+
+    def operator_key(self) -> str:
+        """256 random bits behind a prefix of ours."""
+        return f"cdsop_{secrets.token_urlsafe(32)}"
 
     def session(self) -> str:
         """A handle for a user's session, which is in no registration but in a shard of its own choice."""
@@ -175,6 +180,11 @@ def next_refresh_token(refresh_token: str, nonce: str) -> str:
         raise ValueError(message)
     secret = hmac.digest(refresh_token.encode(), nonce.encode(), "sha256")
     return match[1] + base64.urlsafe_b64encode(secret)[:43].decode()
+
+
+def is_operator_key(text: str) -> bool:
+    """Whether `text` has the shape of an operator key."""
+    return _OPERATOR_KEY.fullmatch(text) is not None
 
 
 def shard_of(text: str) -> str:

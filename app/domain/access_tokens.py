@@ -44,6 +44,8 @@ class AccessTokens:
 
     def __init__(self, settings: Settings, catalog: Catalog, randomness: Randomness, signer: Signer) -> None:
         self.signer = signer
+        self.audience = settings.public_url
+        """For whom all access tokens are: the resource servers of this utility (the default of RFC 9068 3)."""
         self._issuer = settings.public_url
         self._are_jwts = settings.access_tokens_are_jwts
         self._scopes = catalog.scopes
@@ -84,7 +86,7 @@ class AccessTokens:
         claims: dict[str, Any] = {
             "iss": self._issuer,
             "sub": facts.subject or client_id,
-            "aud": self._issuer,
+            "aud": self.audience,
             "client_id": client_id,
             "iat": issued_at,
             "exp": issued_at + expires_in_seconds,

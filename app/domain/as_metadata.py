@@ -23,6 +23,14 @@ VERSION = "v1"
 ENDPOINT_AUTH_METHODS = ("client_secret_basic",)
 """How callers of introspection and revocation authenticate (F12)."""
 
+PUBLIC = "none"
+"""The auth method of Client Objects that cannot keep a secret."""
+
+BEARER = "Bearer"
+"""How resource servers authenticate at introspection: with an operator key, as a bearer token (RFC 8414 2)."""
+
+JWKS_PATH = "/.well-known/jwks.json"
+
 UNIONS = (
     "response_types_supported",
     "grant_types_supported",
@@ -37,7 +45,7 @@ def as_metadata(catalog: Catalog, settings: Settings) -> dict[str, Any]:
     """The authorization server metadata object, extensions of the catalog included."""
     scopes = catalog.scopes.values()
     document = {
-        **endpoints(settings),
+        **endpoints(catalog, settings),
         **policies(catalog, settings),
         "scopes_supported": list(catalog.scopes),
         **{name: union(*(getattr(scope, name) for scope in scopes)) for name in UNIONS},
@@ -53,17 +61,26 @@ def as_metadata(catalog: Catalog, settings: Settings) -> dict[str, Any]:
     return document
 
 
-def endpoints(settings: Settings) -> dict[str, Any]:
-    """What every OAuth client looks for. There is no `jwks_uri` as long as tokens are opaque."""
-    return {
+def endpoints(catalog: Catalog, settings: Settings) -> dict[str, Any]:
+    """What every OAuth client looks for. There is no `jwks_uri` as long as nothing is signed."""
+    fields = {
         "issuer": settings.public_url,
         "registration_endpoint": settings.public_url + "/oauth/register",
         "token_endpoint": settings.public_url + "/oauth/token",
         "revocation_endpoint": settings.public_url + "/oauth/revoke",
-        "revocation_endpoint_auth_methods_supported": ENDPOINT_AUTH_METHODS,
+        "revocation_endpoint_auth_methods_supported": revocation_auth_methods(catalog),
         "introspection_endpoint": settings.public_url + "/oauth/introspect",
-        "introspection_endpoint_auth_methods_supported": ENDPOINT_AUTH_METHODS,
+        "introspection_endpoint_auth_methods_supported": (*ENDPOINT_AUTH_METHODS, BEARER),
     }
+    if settings.access_tokens_are_jwts or settings.signing_keys:
+        fields["jwks_uri"] = settings.public_url + JWKS_PATH
+    return fields
+
+
+def revocation_auth_methods(catalog: Catalog) -> tuple[str, ...]:
+    """How callers of revocation authenticate: a Client Object without a secret only names itself (RFC 7009 2.1)."""
+    has_public = any(PUBLIC in scope.token_endpoint_auth_methods_supported for scope in catalog.scopes.values())
+    return (*ENDPOINT_AUTH_METHODS, PUBLIC) if has_public else ENDPOINT_AUTH_METHODS
 
 
 def authorization_fields(settings: Settings) -> dict[str, Any]:

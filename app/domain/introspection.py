@@ -1,6 +1,7 @@
 """What a resource server learns about an access token (RFC 7662, RFC 9396 9.2).
 
-Callers are the Client Objects of the registration that the token belongs to (ambiguities F12). What is shown is what
+Callers are the Client Objects of the registration that the token belongs to (ambiguities F12), and resource servers with
+an operator key, which may ask about every registration. What is shown is what
 the token gives at this moment: its scope and authorization details as far as its Grant still enables them, with
 relative dates turned into the dates in effect. Two members are extensions of ours: `cds_grant_id` is the Grant that the
 token was issued under, and `cds_opened_grant` shows what a grant admin token opens (CDS-WG1-02 3.3.2).
@@ -16,7 +17,7 @@ from app.domain.context import Context
 from app.domain.grant_details import Extent, overlap
 from app.domain.grant_states import State, authorized_at, can_be_opened
 from app.domain.token import REFUSED
-from app.domain.tokens import ClientLogin, Inspected, NotIssued, TokenStore
+from app.domain.tokens import ClientLogin, Inspected, NotIssued, TokenStore, subject_of
 from app.errors import InvalidClient
 
 INACTIVE: dict[str, Any] = {"active": False}
@@ -57,6 +58,16 @@ async def introspect(
     return _described(context, inspected, inspected.grant)
 
 
+async def introspect_any(context: Context, tokens: TokenStore, access_token: str, *, now: datetime) -> dict[str, Any]:
+    """The introspection response for a resource server, which may ask about every registration. One round trip.
+
+    Raises:
+        StoreUnavailable: The store does not answer.
+    """
+    inspected = await tokens.show(context.access_tokens.reference_of(access_token, now=now) or "", now=now)
+    return _described(context, inspected, inspected.grant) if inspected and inspected.grant else INACTIVE
+
+
 def _described(context: Context, inspected: Inspected, state: State) -> dict[str, Any]:
     facts, target, grant = inspected.facts, inspected.target, state.grant
     enabled = grant.enabled_scope.split()
@@ -71,7 +82,8 @@ def _described(context: Context, inspected: Inspected, state: State) -> dict[str
         "client_id": facts.client_id,
         "token_type": "bearer",
         "exp": facts.expires_at,
-        "sub": facts.client_id,
+        "sub": subject_of(state) or facts.client_id,
+        "aud": context.access_tokens.audience,
         "iss": context.settings.public_url,
         "cds_grant_id": grant.grant_id,
     }

@@ -122,6 +122,9 @@ class TokenStore(Protocol):
     async def inspect(self, login: ClientLogin, reference: str, *, now: datetime) -> Inspected | NotIssued | None:
         """Authenticate and look at a token: None when it is inactive or another registration's. One round trip."""
 
+    async def show(self, reference: str, *, now: datetime) -> Inspected | None:
+        """Look at a token of any registration, for somebody who may; None when it is inactive. One round trip."""
+
     async def revoke(self, login: Login, reference: str, *, now: datetime) -> Revocation:
         """Authenticate and forget a token of that Client Object. One round trip.
 

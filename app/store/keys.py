@@ -95,5 +95,11 @@ def shares(file_id: str) -> str:
 SCHEMA = "{00}:schema"
 """The schema version of the store."""
 
+OPERATORS = "{operators}:keys"
+"""Hash: operators by the digest of their key. No registration's, so in a slot of its own."""
+
+OPERATOR_NAMES = "{operators}:names"
+"""Hash: the digests by the names of operators."""
+
 ROTATION = "{00}:rotation"
 """The kid of the key that a rotation of keys is sealing with, until it is done."""

@@ -20,6 +20,7 @@ SCRIPTS = (
     Script.load("issue", writes=True),
     Script.load("stand", writes=True),
     Script.load("inspect", prelude="access", writes=True),
+    Script.load("show", prelude="access"),
 )
 
 
@@ -94,6 +95,19 @@ class RedisTokens:
             self._grant(*answer[5:7]),
         )
 
+    async def show(self, reference: str, *, now: datetime) -> Inspected | None:
+        """See `TokenStore.show`."""
+        registration_id = registration_of_reference(reference)
+        if registration_id is None:
+            return None
+        answer = await self._show(registration_id, reference, now)
+        if answer and answer[1] and self._records.settle_due:
+            await self._records.settle_due(registration_id, now)
+            answer = await self._show(registration_id, reference, now)
+        if not answer:
+            return None
+        return Inspected(token_facts(registration_id, answer[0]), self._grant(*answer[2:4]), self._grant(*answer[4:6]))
+
     async def revoke(self, login: Login, reference: str, *, now: datetime) -> Revocation:
         """See `TokenStore.revoke`."""
         answer = await self._inspect(login, reference, now, delete=True)
@@ -109,6 +123,13 @@ class RedisTokens:
             digest(reference) if own else "",
             int(now.timestamp()),
             int(delete),
+        )
+        return answer
+
+    async def _show(self, registration_id: str, reference: str, now: datetime) -> list[Any] | None:
+        script_keys = [keys.prefix(registration_id)]
+        answer: list[Any] | None = await self._connection.run(
+            "show", script_keys, digest(reference), int(now.timestamp())
         )
         return answer
 

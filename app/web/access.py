@@ -10,7 +10,7 @@ from urllib.parse import unquote_plus
 
 from starlette.requests import Request
 
-from app.crypto.tokens import digest, local_id, registration_of_reference
+from app.crypto.tokens import digest, is_operator_key, local_id, registration_of_reference
 from app.domain.records import Access, TokenFacts
 from app.domain.tokens import ClientLogin
 from app.errors import InvalidClient, InvalidToken
@@ -81,6 +81,23 @@ def note_client(request: Request[Any], client_id: str) -> None:
     facts: Facts = request.scope["cds.facts"]
     facts.client_id = client_id
     facts.registration_id = client_id.partition("-")[0]
+
+
+def operator_key(request: Request[State]) -> str | None:
+    """The operator key that a request comes with; None when it comes with something else.
+
+    Raises:
+        TooManyRequests: Too many failures from this address.
+    """
+    request.state["limiters"].failed_auth.require_room(address_of(request))
+    scheme, key = _authorization(request)
+    return key if scheme == "bearer" and is_operator_key(key) else None
+
+
+def note_operator(request: Request[Any], name: str) -> None:
+    """Put the operator into the log line of the request."""
+    facts: Facts = request.scope["cds.facts"]
+    facts.operator = name
 
 
 def address_of(request: Request[State]) -> str:

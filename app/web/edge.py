@@ -136,6 +136,7 @@ class Edge:
             request_id=facts.request_id,
             registration_id=facts.registration_id,
             client_id=facts.client_id,
+            **({"operator": facts.operator} if facts.operator else {}),
             method=scope["method"],
             route=facts.route,
             status=exchange.status,

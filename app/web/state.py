@@ -8,6 +8,7 @@ from typing import TypedDict
 from app.domain.authorization_store import AuthorizationStore, UserStore
 from app.domain.context import Context
 from app.domain.opened_files import OpenedFiles
+from app.domain.operators import OperatorKeys
 from app.domain.tokens import TokenStore
 from app.domain.user_tokens import UserTokenStore
 from app.settings import Settings
@@ -34,6 +35,7 @@ class State(TypedDict):
     authorizations: AuthorizationStore
     users: UserStore
     opened_files: OpenedFiles
+    operators: OperatorKeys
     limiters: Limiters
     now: Callable[[], datetime]
 
@@ -44,5 +46,6 @@ class Facts:
 
     request_id: str
     route: str = ""
+    operator: str = ""
     registration_id: str = ""
     client_id: str = ""

@@ -14,6 +14,7 @@ EVERYTHING = "cds_client_admin ple_customer_data ple_grid_status ple_interconnec
 PUBLIC = {
     "/.well-known/cds-server-metadata.json",
     "/.well-known/oauth-authorization-server",
+    "/.well-known/jwks.json",
     "/cds-api/v1/coverage",
     "/cds-api/v1/coverage/files/{name}",
     "/oauth/register",

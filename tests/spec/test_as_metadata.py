@@ -143,8 +143,8 @@ async def test_endpoints_for_users_are_not_published_when_no_scope_needs_users(m
 
 
 async def test_revocation_and_introspection_say_how_callers_authenticate(metadata):
-    for name in ("revocation", "introspection"):
-        assert metadata[f"{name}_endpoint_auth_methods_supported"] == ["client_secret_basic"]
+    assert metadata["revocation_endpoint_auth_methods_supported"] == ["client_secret_basic"]
+    assert metadata["introspection_endpoint_auth_methods_supported"] == ["client_secret_basic", "Bearer"]
 
 
 async def test_there_is_no_jwks_uri_while_access_tokens_are_opaque(metadata):

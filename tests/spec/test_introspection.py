@@ -63,6 +63,7 @@ async def test_a_live_token_is_described(server, data):
         "token_type": "bearer",
         "exp": int(server.clock.now.timestamp()) + 3600,
         "sub": data.client_id,
+        "aud": "https://utility.example",
         "iss": "https://utility.example",
         "cds_grant_id": grant["grant_id"],
     }

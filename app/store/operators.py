@@ -1,0 +1,51 @@
+"""Operators in Redis: the one implementation of `app.domain.operators.OperatorStore`.
+
+They belong to no registration, so they have a hash tag of their own; there are few of them and they rarely change.
+"""
+
+import msgspec
+
+from app.domain.operators import Operator
+from app.schemas.encoding import encode
+from app.store import keys
+from app.store.connection import Connection, Script
+
+SCRIPTS = (
+    Script.load("operator_add", writes=True),
+    Script.load("operator_revoke", writes=True),
+)
+
+
+class RedisOperators:
+    """Keeps operators; every method is one round trip.
+
+    Args:
+        connection: With the scripts of this module loaded, if operators are to be added or revoked.
+    """
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+
+    async def add(self, operator: Operator, key_digest: str) -> bool:
+        """See `OperatorStore.add`."""
+        both = [keys.OPERATORS, keys.OPERATOR_NAMES]
+        return bool(await self._connection.run("operator_add", both, operator.name, key_digest, encode(operator)))
+
+    async def list(self) -> list[Operator]:
+        """See `OperatorStore.list`."""
+        found = await self._connection.command("HVALS", keys.OPERATORS)
+        return sorted((read(one) for one in found), key=lambda one: one.name)
+
+    async def revoke(self, name: str) -> bool:
+        """See `OperatorStore.revoke`."""
+        return bool(await self._connection.run("operator_revoke", [keys.OPERATORS, keys.OPERATOR_NAMES], name))
+
+    async def find(self, key_digest: str) -> Operator | None:
+        """See `OperatorStore.find`."""
+        found: bytes | None = await self._connection.command("HGET", keys.OPERATORS, key_digest)
+        return read(found) if found else None
+
+
+def read(stored: bytes) -> Operator:
+    """The operator that was stored so."""
+    return msgspec.json.decode(stored, type=Operator)
