@@ -6,19 +6,20 @@ Source: CDS-WG1-02 3.3.3 and section 9; ambiguities E9, G10, G13.
 """
 
 from collections.abc import Sequence
+from datetime import datetime
 
 from msgspec.structs import replace
 
 from app.catalog import Catalog
-from app.domain import changelog
 from app.domain.context import Context
+from app.domain.grant_creation import add
 from app.domain.grant_states import State, end
 from app.domain.grant_writing import Edit, carry_out, state_of
 from app.domain.opened_files import files_scopes
 from app.domain.records import Access, Change, Stored, Wanted
 from app.domain.retries import until_written
-from app.errors import Conflict, InvalidRequest, NotFound
-from app.schemas.clients import Client, ClientStatus
+from app.errors import InvalidRequest, NotFound
+from app.schemas.clients import Client
 from app.schemas.files import FileInternal, ServerProvidedFile
 from app.schemas.grants import ENDED, Enabled, Grant, GrantInternal, GrantStatus
 
@@ -45,11 +46,12 @@ async def give(
         scope_id = _scope_for_files(context.catalog, client.object, scope)
         files = await context.library.share(file_ids, grant_id, now=access.now)
         change = Change(access.registration_id, access.now)
-        change.unchanged.append(client)
         # What comes later in a change is listed earlier, and the first file should be the first.
         for file, copy in zip(reversed(files), reversed(copies), strict=True):
             _copy(change, file, copy)
-        grant = _new_grant(context, change, client_id, scope_id, file_ids, grant_id)
+        grant = _new_grant(context, client_id, scope_id, file_ids, grant_id, access.now)
+        shares = "1 file" if len(file_ids) == 1 else f"{len(file_ids)} files"
+        add(context, change, client, State(grant, GrantInternal()), f"It shares {shares}.")
         await context.records.apply(change)
         return grant, files
 
@@ -114,8 +116,6 @@ def _scope_for_files(catalog: Catalog, client: Client, scope: str | None) -> str
         raise InvalidRequest("The Client Object has no scope of type cds_server_provided_files.", field="client_id")
     if scope is not None and scope not in own:
         raise InvalidRequest(f"scope has to be one of {', '.join(own)}.", field="scope")
-    if client.cds_status is ClientStatus.DISABLED:
-        raise Conflict("The Client Object is disabled.", field="client_id")
     return scope or own[0]
 
 
@@ -130,19 +130,19 @@ def _copy(change: Change, file: File, copy: File | None) -> None:
 
 
 def _new_grant(
-    context: Context, change: Change, client_id: str, scope: str, file_ids: Sequence[str], grant_id: str
+    context: Context, client_id: str, scope: str, file_ids: Sequence[str], grant_id: str, now: datetime
 ) -> Grant:
-    """Add an active Grant with one entry for each file (E9, G10), and the Message about it (G13)."""
+    """An active Grant with one entry for each file (E9, G10)."""
     entries = [{"type": scope, "file_id": file_id} for file_id in file_ids]
-    grant = Grant(
+    return Grant(
         grant_id=grant_id,
         uri=context.links.grant(grant_id),
         replacing=[],
         replaced_by=[],
         parent=None,
         children=[],
-        created=change.now,
-        modified=change.now,
+        created=now,
+        modified=now,
         not_before=None,
         not_after=None,
         eta=None,
@@ -155,11 +155,6 @@ def _new_grant(
         enabled_scope=scope,
         enabled_authorization_details=entries,
     )
-    change.create(grant, GrantInternal())
-    change.event("grant.created", grant_id)
-    files = "1 file" if len(file_ids) == 1 else f"{len(file_ids)} files"
-    changelog.note_grant(context, change, grant_id, f"was added; it shares {files} with Client Object {client_id}.")
-    return grant
 
 
 def _without(state: State, file_id: str, scopes: dict[str, str]) -> State:

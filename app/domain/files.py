@@ -15,6 +15,7 @@ from msgspec.structs import replace
 
 from app.crypto.tokens import is_file_id, local_id
 from app.domain import file_copies
+from app.domain.authorization_details import MAX_ENTRIES
 from app.domain.context import Context
 from app.domain.media_types import is_media_type
 from app.domain.opened_files import NO_SUCH_FILE
@@ -26,8 +27,8 @@ from app.schemas.grants import Grant
 
 MAX_NAME_LENGTH: Final = 255
 MAX_DESCRIPTION_LENGTH: Final = 10_000
-MAX_FILES: Final = 1000
-"""How many files one Grant may share."""
+MAX_FILES: Final = MAX_ENTRIES
+"""How many files one Grant may share: a Client that gives some of them up has to send the entries of the others."""
 
 Content = bytes | AsyncIterator[bytes]
 

@@ -477,6 +477,26 @@ async def test_a_deleted_file_is_gone_for_everybody(server: Server, party: Party
     assert [msgspec.json.decode(document)["file_id"] for document in page.documents] == [rest.file_id]
 
 
+async def test_a_file_deleted_while_its_grants_are_suspended_does_not_come_back(server: Server, party: Party) -> None:
+    """The Client Object is disabled meanwhile, and enabled again afterwards (ambiguities B14)."""
+    file, rest = await put(server), await put(server)
+    alone, together = await party.share(file.file_id), await party.share(file.file_id, rest.file_id)
+    uri = f"/cds-api/v1/clients/{party.client_id}"
+    client = (await party.registered.get(uri)).json()
+    assert (await party.registered.put(uri, client | {"cds_status": "disabled"})).status_code == 200
+    assert (await party.grant(together.grant_id)).status == GrantStatus.SUSPENDED
+
+    await files.delete(server.context, operator(server), file.file_id)
+
+    assert (await party.registered.put(uri, client)).status_code == 200
+    assert (await party.grant(alone.grant_id)).status == GrantStatus.DISABLED
+    limited = await party.grant(together.grant_id)
+    assert limited.status == GrantStatus.PARTIAL
+    assert limited.enabled_authorization_details == [{"type": SCOPE, "file_id": rest.file_id}]
+    opening = Opening(server, limited, await party.token(limited))
+    assert await opening.ids() == [rest.file_id]
+
+
 async def test_deleting_a_file_removes_its_bytes(server: Server, party: Party) -> None:
     file = await put(server)
     stored = await server.context.library.get(file.file_id)
