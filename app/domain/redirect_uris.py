@@ -1,15 +1,19 @@
-"""Which redirect URIs a Client may set on its Client Objects (ambiguities B22)."""
+"""Which redirect URIs a Client may set on its Client Objects (ambiguities B22), and which requests they fit."""
 
+import re
 from collections.abc import Collection
 
 from app.domain import urls
+from app.domain.as_metadata import PUBLIC
 from app.errors import InvalidRedirectUri
+from app.schemas.clients import Client, ClientStatus
 
 FIELD = "redirect_uris"
 
 MAX_COUNT = 50
 
 _RULE = "an absolute https URL without a fragment and without user information, of at most 2048 characters"
+_PORT = re.compile(r"(?i:http)://(\[[^\]]*\]|[^:/?\[]*)(?::[0-9]+)?(.*)", re.DOTALL)
 _LOOPBACK_RULE = "; http is accepted for loopback hosts of sandbox Client Objects only"
 
 
@@ -44,3 +48,32 @@ def _is_acceptable(uri: str, *, sandbox: bool) -> bool:
     if url is None or url.has_fragment or url.has_userinfo:
         return False
     return url.scheme == "https" or (sandbox and url.is_loopback)
+
+
+def is_registered(uri: str, client: Client, *, receipt: str) -> bool:
+    """Whether an answer to the Client Object may be sent to `uri`: one of its redirect URIs to the letter.
+
+    A native app listens on whatever port of its machine is free, so for http to a loopback host the port may be another
+    one, for Client Objects that are public or of the sandbox. Our own `receipt` page never moves.
+
+    Source: RFC 6749 3.1.2.3; RFC 8252 7.3; RFC 9700 2.1 and 4.1.
+    """
+    if uri in client.redirect_uris:
+        return True
+    is_native = client.token_endpoint_auth_method == PUBLIC or client.cds_status is ClientStatus.SANDBOX
+    if not is_native or not _is_on_loopback(uri):
+        return False
+    wanted = _without_port(uri)
+    known = (one for one in client.redirect_uris if one != receipt and _is_on_loopback(one))
+    return any(_without_port(one) == wanted for one in known)
+
+
+def _is_on_loopback(uri: str) -> bool:
+    url = urls.parse(uri)
+    return bool(url and url.scheme == "http" and url.is_loopback and not url.has_userinfo and not url.has_fragment)
+
+
+def _without_port(uri: str) -> tuple[str | None, ...]:
+    """Host and rest of an http URL."""
+    match = _PORT.fullmatch(uri)
+    return match.groups() if match else (None,)
