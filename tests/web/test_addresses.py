@@ -4,7 +4,7 @@ from ipaddress import ip_network
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from app.web.addresses import limit_key, source_address
@@ -104,6 +104,7 @@ def test_limits_count_an_ipv6_customer_once(address: str, key: str) -> None:
     assert limit_key(scope(address), ()) == key
 
 
+@settings(deadline=None)
 @given(
     header=st.text(st.characters(max_codepoint=255), max_size=80),
     name=st.sampled_from(["forwarded", "x-forwarded-for"]),

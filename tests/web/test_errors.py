@@ -6,7 +6,7 @@ from typing import Any
 
 import httpx
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from redis.exceptions import ConnectionError as RedisConnectionError
 from redis.exceptions import ResponseError
@@ -340,6 +340,7 @@ def test_every_refusal_has_an_answer_in_both_shapes(kind: type[Refusal], style: 
     assert (b"cache-control", b"no-store") in answer.raw_headers
 
 
+@settings(deadline=None)
 @given(description=st.text(max_size=80), field=st.none() | st.text(max_size=20))
 def test_whatever_a_refusal_says_the_answer_stays_in_shape(description: str, field: str | None) -> None:
     """Also with text that a caller chose."""
@@ -350,6 +351,7 @@ def test_whatever_a_refusal_says_the_answer_stays_in_shape(description: str, fie
     assert public_description(refusal)
 
 
+@settings(deadline=None)
 @given(text=st.text(max_size=60))
 def test_a_challenge_cannot_be_broken_out_of(text: str) -> None:
     refused = (InvalidToken(text or "x"), InsufficientScope(text or "x", scope="cds_client_admin"))

@@ -1,7 +1,7 @@
 """From a path to its route: exact, with one parameter, and nothing else."""
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from starlette.requests import Request
 from starlette.responses import Response
@@ -73,6 +73,7 @@ def test_what_is_not_a_path_of_ours_is_not_found(path: str) -> None:
     assert TABLE.find(path) is None
 
 
+@settings(deadline=None)
 @given(path=st.text(max_size=40))
 def test_any_path_is_looked_up(path: str) -> None:
     match = TABLE.find(path)
