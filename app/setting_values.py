@@ -40,7 +40,19 @@ class RateLimit:
 
 def public_url(text: str) -> str:
     """The base of all published URLs, without a slash at its end. https, or http on this machine only."""
-    accepted = "an absolute URL such as https://utility.example/energy, without query, fragment or user"
+    parts = base_url(text, "an absolute URL such as https://utility.example/energy")
+    return f"{parts.scheme}://{parts.netloc.lower()}{parts.path}".rstrip("/")
+
+
+def issuer_url(text: str) -> str:
+    """The issuer of an OpenID provider, which is compared as it stands. https, or http on this machine only."""
+    base_url(text, "the issuer of the provider, a URL such as https://login.utility.example")
+    return text
+
+
+def base_url(text: str, accepted: str) -> SplitResult:
+    """`text` taken apart: a URL below which others are. https, or http on this machine only."""
+    accepted = f"{accepted}, without query, fragment or user"
     if not text.isascii() or any(ord(character) <= ord(" ") for character in text):
         raise ValueError(f"needs {accepted}, in ASCII (an internationalised name in its xn-- form)")
     parts = split_url(text, accepted)
@@ -50,7 +62,7 @@ def public_url(text: str) -> str:
         raise ValueError(f"needs {accepted}")
     if parts.scheme == "http" and not is_loopback(parts.hostname):
         raise ValueError("needs https://, because http:// is accepted for 127.0.0.1, [::1] and localhost only")
-    return f"{parts.scheme}://{parts.netloc.lower()}{parts.path}".rstrip("/")
+    return parts
 
 
 def is_loopback(host: str) -> bool:

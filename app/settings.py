@@ -138,6 +138,31 @@ TABLE: tuple[Setting, ...] = (
         values.whole_number(60, 10 * 366 * 86400),
     ),
     Setting(
+        "CDS_USER_OIDC_ISSUER",
+        "user_oidc_issuer",
+        "",
+        "URL",
+        "The OpenID Connect provider that signs real customers in, exactly as it names itself; https unless it is this"
+        " machine; without it only test accounts can sign in.",
+        values.issuer_url,
+    ),
+    Setting(
+        "CDS_USER_OIDC_CLIENT_ID",
+        "user_oidc_client_id",
+        "",
+        "text",
+        "What that provider knows this server by; its redirect URI there is CDS_PUBLIC_URL/oauth/oidc/callback.",
+        values.text,
+    ),
+    Setting(
+        "CDS_USER_OIDC_CLIENT_SECRET",
+        "user_oidc_client_secret",
+        "",
+        "text",
+        "The secret that goes with CDS_USER_OIDC_CLIENT_ID.",
+        values.text,
+    ),
+    Setting(
         "CDS_RATE_LIMIT_ANONYMOUS",
         "rate_limit_anonymous",
         "1200/minute",
@@ -226,9 +251,6 @@ NOT_YET = frozenset(
         "CDS_OPERATOR_OIDC_CLIENT_ID",
         "CDS_OPERATOR_OIDC_CLIENT_SECRET",
         "CDS_OPERATOR_OIDC_ROLE_CLAIM",
-        "CDS_USER_OIDC_ISSUER",
-        "CDS_USER_OIDC_CLIENT_ID",
-        "CDS_USER_OIDC_CLIENT_SECRET",
         "CDS_SMTP_URL",
         "CDS_MAIL_FROM",
         "CDS_METRICS",
@@ -256,6 +278,9 @@ class Settings:
     access_token_ttl_seconds: int
     code_ttl_seconds: int
     refresh_token_ttl_seconds: int
+    user_oidc_issuer: str | None
+    user_oidc_client_id: str | None
+    user_oidc_client_secret: str | None = field(repr=False)
     rate_limit_anonymous: RateLimit | None
     rate_limit_client: RateLimit | None
     rate_limit_failed_auth: RateLimit | None
@@ -319,7 +344,17 @@ def contradictions(settings: Settings) -> list[str]:
         problems.append("CDS_WORKERS needs to be 1 with CDS_FILES_URL=memory:, because memory is not shared.")
     if settings.store_wait_replicas and own_store:
         problems.append("CDS_STORE_WAIT_REPLICAS needs to be 0 with this CDS_STORE_URL, because it has no replicas.")
-    return problems
+    return problems + incomplete(settings, "user_oidc_issuer", "user_oidc_client_id", "user_oidc_client_secret")
+
+
+def incomplete(settings: Settings, *attributes: str) -> list[str]:
+    """A sentence when some of these settings are there and some are not."""
+    named = {setting.attribute: setting.name for setting in TABLE}
+    missing = [named[attribute] for attribute in attributes if getattr(settings, attribute) is None]
+    if len(missing) in {0, len(attributes)}:
+        return []
+    together = ", ".join(named[attribute] for attribute in attributes)
+    return [f"{together} are all needed or none of them; missing: {', '.join(missing)}."]
 
 
 def read_environment(cwd: Path) -> dict[str, str]:

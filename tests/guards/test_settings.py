@@ -243,12 +243,25 @@ def test_trusted_proxies_are_networks():
     assert problems_of(CDS_TRUSTED_PROXIES="*")[0].startswith("CDS_TRUSTED_PROXIES needs networks")
 
 
+def test_the_issuer_of_the_identity_provider_is_kept_as_it_names_itself():
+    provider = {"CDS_USER_OIDC_CLIENT_ID": "cds", "CDS_USER_OIDC_CLIENT_SECRET": "very secret"}
+    settings = Settings.from_environment({"CDS_USER_OIDC_ISSUER": "https://login.example/Tenant/"} | provider)
+
+    assert settings.user_oidc_issuer == "https://login.example/Tenant/"
+    assert "very secret" not in repr(settings)
+    assert Settings.from_environment({"CDS_USER_OIDC_ISSUER": "http://127.0.0.1:3000"} | provider)
+    for wrong in ("http://login.example", "login.example", "https://login.example/?a=b", "https://a@login.example"):
+        assert problems_of(CDS_USER_OIDC_ISSUER=wrong, **provider)[0].startswith("CDS_USER_OIDC_ISSUER needs")
+
+
 @pytest.mark.parametrize(
     ("environ", "reason"),
     [
         ({"CDS_WORKERS": "2", "CDS_STORE_URL": "memory:"}, "memory is not shared"),
         ({"CDS_WORKERS": "2", "CDS_FILES_URL": "memory:"}, "memory is not shared"),
         ({"CDS_STORE_WAIT_REPLICAS": "1"}, "it has no replicas"),
+        ({"CDS_USER_OIDC_ISSUER": "https://login.example"}, "missing: CDS_USER_OIDC_CLIENT_ID, CDS_USER_OIDC_CLIENT_"),
+        ({"CDS_USER_OIDC_CLIENT_ID": "a", "CDS_USER_OIDC_CLIENT_SECRET": "b"}, "missing: CDS_USER_OIDC_ISSUER"),
     ],
 )
 def test_settings_that_contradict_each_other_are_refused(environ, reason):
