@@ -20,6 +20,7 @@ from app.oauth import sessions
 from app.oauth.sessions import SignedIn
 from app.schemas.clients import Client, ClientStatus
 from app.schemas.registrations import Registration
+from app.web.access import note_client
 from app.web.answers import Answer
 from app.web.browser import Browser, Header, browser_of, form_token, remember_browser
 from app.web.pages import base_path, redirect
@@ -95,6 +96,7 @@ async def arrive(request: Request[State]) -> Visit:
     )
     if transaction is None:
         raise RequestOver(OVER)
+    note_client(request, transaction.request.client_id)
     browser = browser_of(request)
     transaction = await _bound(request, handle, transaction, browser)
     client, registration = await state["context"].records.load(

@@ -16,7 +16,7 @@ from urllib.parse import urlsplit
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from app.domain.documentation import resolve
-from app.errors import Refusal
+from app.errors import InvalidRequestUri, Refusal
 from app.web.answers import NO_STORE, Answer, Headers
 from app.web.errors import public_description, refusal_headers
 from app.web.state import State
@@ -54,6 +54,14 @@ _HEADINGS: Final = {
 """By the code of a refusal; any other one means that a Client has sent the user here with a bad request."""
 
 _BAD_LINK: Final = "This link does not work"
+_ASKED_BADLY: Final = (
+    "The application that sent you here asked for something that cannot be done. Nothing has been shared. Go back to it"
+    " and try again; if you end up here once more, please tell the makers of that application what is written below."
+)
+_ASKED_TOO_LATE: Final = (
+    "It has been used already, or it has waited for too long. Nothing has been shared. Go back to the application and"
+    " start again there."
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,11 +131,15 @@ def error_page(state: State, refusal: Refusal, request_id: str) -> Answer:
         # Without the challenge, on which a browser would ask for a password of its own.
         headers=[header for header in refusal_headers(refusal) if header[0] != b"www-authenticate"],
         heading=_HEADINGS.get(refusal.code, _BAD_LINK),
-        is_bad_link=refusal.code not in _HEADINGS,
+        explanation="" if refusal.code in _HEADINGS else _explanation(refusal),
         description=public_description(refusal),
         code=refusal.code,
         request_id=request_id,
     )
+
+
+def _explanation(refusal: Refusal) -> str:
+    return _ASKED_TOO_LATE if isinstance(refusal, InvalidRequestUri) else _ASKED_BADLY
 
 
 def base_path(state: State) -> str:

@@ -1,0 +1,139 @@
+"""Pages as a user's browser sees them: forms, links and text; and a browser that keeps cookies."""
+
+from dataclasses import dataclass, field
+from html.parser import HTMLParser
+from types import TracebackType
+from typing import Any, Self
+from urllib.parse import urljoin, urlsplit
+
+import httpx
+
+from tests.conftest import Server
+
+VOID = {"meta", "input", "img", "br", "hr", "link"}
+
+
+@dataclass
+class Form:
+    """A form with the values that it would be sent with."""
+
+    method: str
+    action: str
+    values: dict[str, str] = field(default_factory=dict)
+    button: str = ""
+
+
+class View(HTMLParser):
+    """What stands in a page."""
+
+    def __init__(self, response: httpx.Response) -> None:
+        super().__init__()
+        self.response = response
+        self.forms: list[Form] = []
+        self.links: dict[str, dict[str, str]] = {}
+        self.images: list[dict[str, str]] = []
+        self.tags: list[str] = []
+        self.attributes: list[tuple[str, str]] = []
+        self.text = ""
+        self.title = ""
+        self._open: list[str] = []
+        self._link: dict[str, str] | None = None
+        self.feed(response.text)
+        assert not self._open, f"not closed: {self._open}"
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        values = {name: value or "" for name, value in attrs}
+        self.tags.append(tag)
+        self.attributes += list(values.items())
+        if tag == "form":
+            self.forms.append(Form(values.get("method", "get"), values.get("action", "")))
+        elif tag == "input" and "name" in values:
+            self.forms[-1].values[values["name"]] = values.get("value", "")
+        elif tag == "img":
+            self.images.append(values)
+        elif tag == "a":
+            self._link = values
+        if tag not in VOID:
+            self._open.append(tag)
+
+    def handle_endtag(self, tag: str) -> None:
+        assert self._open.pop() == tag, f"{tag} is closed out of order"
+        if tag == "a":
+            self._link = None
+
+    def handle_data(self, data: str) -> None:
+        if "style" in self._open:
+            return
+        text = " ".join(data.split())
+        if "title" in self._open:
+            self.title += text
+        if self._link is not None and text:
+            self.links.setdefault(text, self._link)
+            self._link = None
+        if "button" in self._open and "form" in self._open:
+            self.forms[-1].button += text
+        self.text += f"{text} " if text else ""
+
+    def form(self, button: str) -> Form:
+        """The form that this button sends."""
+        return next(one for one in self.forms if one.button == button)
+
+    @property
+    def policy(self) -> dict[str, list[str]]:
+        """The content security policy."""
+        parts = (part.split() for part in self.response.headers["content-security-policy"].split(";"))
+        return {part[0]: part[1:] for part in parts}
+
+
+class UserBrowser:
+    """A browser with cookies of its own."""
+
+    def __init__(self, server: Server, *, keeps_cookies: bool = True) -> None:
+        self.base = server.settings.public_url
+        self.keeps_cookies = keeps_cookies
+        transport = httpx.ASGITransport(app=server.service, raise_app_exceptions=False)
+        self.http = httpx.AsyncClient(transport=transport, base_url=self.base)
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self, _type: type[BaseException] | None, _error: BaseException | None, _trace: TracebackType | None
+    ) -> None:
+        await self.http.aclose()
+
+    async def send(self, method: str, url: str, **kwargs: Any) -> httpx.Response:
+        """One request; no redirect is followed."""
+        if not self.keeps_cookies:
+            self.http.cookies.clear()
+        return await self.http.request(method, urljoin(self.base + "/", url), follow_redirects=False, **kwargs)
+
+    async def follow(self, response: httpx.Response) -> httpx.Response:
+        """Follow redirects while they stay at the server."""
+        while response.status_code in {302, 303} and self._is_own(response.headers["location"]):
+            response = await self.send("GET", urljoin(str(response.url), response.headers["location"]))
+        return response
+
+    async def open(self, url: str) -> View:
+        """Go to an address of the server and end on a page."""
+        return View(await self.follow(await self.send("GET", url)))
+
+    async def submit(self, view: View, button: str, **values: str) -> httpx.Response:
+        """Fill in a form and press its button, as a browser does it; no redirect is followed."""
+        form = view.form(button)
+        headers = {"Origin": self.origin, "Sec-Fetch-Site": "same-origin"}
+        action = urljoin(str(view.response.url), form.action)
+        return await self.send(form.method.upper(), action, data=form.values | values, headers=headers)
+
+    async def press(self, view: View, button: str, **values: str) -> View:
+        """Like `submit`, and on to the page that it leads to."""
+        return View(await self.follow(await self.submit(view, button, **values)))
+
+    @property
+    def origin(self) -> str:
+        """What the browser names as the origin of the server's own pages."""
+        parts = urlsplit(self.base)
+        return f"{parts.scheme}://{parts.netloc}"
+
+    def _is_own(self, location: str) -> bool:
+        return urljoin(self.base, location).startswith(self.origin + "/")
