@@ -29,7 +29,7 @@ def caller(request: Request[State]) -> tuple[ClientLogin, Callable[[], None]]:
 
     Raises:
         InvalidClient: There are no credentials, or they cannot be ours.
-        TooManyRequests: Too many failures from this address, or too many requests of this Client Object.
+        TooManyRequests: Too many requests of this Client Object.
     """
     login = client_login(request)
     request.state["limiters"].client.require_room(login.client_id)
@@ -46,7 +46,7 @@ async def form_of_caller(request: Request[State]) -> Form:
         InvalidClient: Nothing says who it is, or that cannot be ours.
         InvalidRequest: The form is malformed, or says somebody else than the Authorization header does.
         ContentTooLarge: The body is too large.
-        TooManyRequests: Too many failures from this address, or too many requests of this Client Object.
+        TooManyRequests: Too many requests from this address, or of this Client Object.
     """
     if "authorization" in request.headers:
         login, admitted = caller(request)
@@ -55,7 +55,6 @@ async def form_of_caller(request: Request[State]) -> Form:
             raise InvalidRequest("client_id is not the one of the Authorization header.", field="client_id")
         return Form(parameters, login, admitted)
     limiters, address = request.state["limiters"], address_of(request)
-    limiters.failed_auth.require_room(address)
     limiters.anonymous.hit(address)
     parameters = await read_form(request)
     public = _public_login(parameters)

@@ -28,10 +28,8 @@ def bearer(request: Request[State], scope: str) -> Access:
 
     Raises:
         InvalidToken: There is no token, or something that cannot be one.
-        TooManyRequests: Too many failures from this address.
     """
     state = request.state
-    state["limiters"].failed_auth.require_room(address_of(request))
     scheme, token = _authorization(request)
     if scheme != "bearer" or not token:
         raise InvalidToken(MISSING_TOKEN)
@@ -61,9 +59,7 @@ def client_login(request: Request[State]) -> ClientLogin:
 
     Raises:
         InvalidClient: There are none, or they cannot be ours.
-        TooManyRequests: Too many failures from this address.
     """
-    request.state["limiters"].failed_auth.require_room(address_of(request))
     scheme, credentials = _authorization(request)
     if scheme != "basic":
         raise InvalidClient(REFUSED_CLIENT)
@@ -84,12 +80,7 @@ def note_client(request: Request[Any], client_id: str) -> None:
 
 
 def operator_key(request: Request[State]) -> str | None:
-    """The operator key that a request comes with; None when it comes with something else.
-
-    Raises:
-        TooManyRequests: Too many failures from this address.
-    """
-    request.state["limiters"].failed_auth.require_room(address_of(request))
+    """The operator key that a request comes with; None when it comes with something else."""
     scheme, key = _authorization(request)
     return key if scheme == "bearer" and is_operator_key(key) else None
 

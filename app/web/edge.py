@@ -117,7 +117,11 @@ class Edge:
         return error_answer(refusal, style, facts.request_id)
 
     def _refusal(self, error: Exception, scope: Scope, facts: Facts) -> Refusal:
-        """What the caller is told about an error; failed authentication counts against its source."""
+        """What the caller is told about an error; failed authentication counts against its source.
+
+        Beyond the limit a failure is told to come back later. Those who authenticate are served all the same: they may
+        share an address with somebody who guesses, and secrets of 256 random bits are not found by guessing.
+        """
         if not isinstance(error, Refusal):
             self._log.error("failed", request_id=facts.request_id, route=facts.route, exc_info=error)
             return ServerError(f"Something went wrong here; the request id is {facts.request_id}.")

@@ -314,3 +314,17 @@ async def test_the_limit_is_back_to_full_after_its_period(make_server: MakeServe
         assert (await statuses(http, CLIENTS, 6)).count(401) == 5
         server.clock.now += timedelta(hours=1)
         assert (await statuses(http, CLIENTS, 6)).count(401) == 5
+
+
+async def test_who_authenticates_is_served_beside_somebody_who_guesses(make_server: MakeServer) -> None:
+    """Both may share an address: failures beyond the limit get 429, good tokens and secrets go on working."""
+    server = await make_server(CDS_RATE_LIMIT_FAILED_AUTH="3/minute")
+    registered = await server.register()
+    await registered.get("/cds-api/v1/clients")
+    wrong = {"Authorization": "Bearer cdsat_00000000000000_" + "x" * 43}
+
+    statuses = [(await server.http.get("/cds-api/v1/clients", headers=wrong)).status_code for _ in range(5)]
+
+    assert statuses == [401, 401, 401, 429, 429]
+    assert (await registered.get("/cds-api/v1/clients")).status_code == 200
+    assert (await server.token_response(registered.client_id, registered.client_secret)).status_code == 200
