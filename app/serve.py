@@ -5,6 +5,7 @@ listener closes, requests that are under way are finished, and the exit status i
 """
 
 import functools
+import gc
 import multiprocessing.connection
 import os
 import signal
@@ -33,6 +34,8 @@ BACKLOG: Final = 2048
 KEEP_ALIVE_SECONDS: Final = 75
 GRACEFUL_SECONDS: Final = 20
 WORKER_START_SECONDS: Final = 30.0
+COLLECTOR_THRESHOLD: Final = 50_000
+"""New objects between two looks of the garbage collector: those of some fifty registrations at once."""
 
 
 def serve(
@@ -123,6 +126,16 @@ def explained(application: Any) -> Any:  # noqa: ANN401 -- an ASGI application
     return entrance
 
 
+def calm_collector() -> None:
+    """Let the garbage collector leave alone what lives as long as the process, and look at new objects less often.
+
+    With Python's own threshold it took 15 % of the time of a registration; requests leave hardly any cycles behind.
+    """
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(COLLECTOR_THRESHOLD)
+
+
 def complain(error: ConfigurationError) -> None:
     """Write every problem on standard error, one per line."""
     for problem in error.problems:
@@ -139,6 +152,7 @@ def worker_application(settings: Settings) -> Any:  # noqa: ANN401 -- an ASGI ap
         service.draining = True
 
     signal.signal(signal.SIGUSR1, drain)
+    calm_collector()
     return explained(service)
 
 
@@ -172,6 +186,7 @@ class OneProcess(Server):
         """Start as uvicorn does, and say so."""
         await super().startup(sockets)
         if self.started:
+            calm_collector()
             self._announce()
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:  # noqa: ARG002 -- uvicorn's signature
