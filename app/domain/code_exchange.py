@@ -15,10 +15,10 @@ from datetime import datetime
 from app.domain.context import Context
 from app.domain.records import CodeFacts
 from app.domain.token import REFUSED
+from app.domain.token_requests import AUTHORIZATION_CODE
 from app.domain.tokens import ClientLogin, Login
 from app.domain.user_access import (
     ATTEMPTS,
-    AUTHORIZATION_CODE,
     Admission,
     Asked,
     UserAccess,

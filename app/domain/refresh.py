@@ -10,10 +10,10 @@ from app.domain.grant_writing import state_of
 from app.domain.introspection import INACTIVE
 from app.domain.revocation import FOREIGN
 from app.domain.token import REFUSED
+from app.domain.token_requests import REFRESH_TOKEN
 from app.domain.tokens import ClientLogin, Login, Revocation, subject_of
 from app.domain.user_access import (
     ATTEMPTS,
-    REFRESH_TOKEN,
     Admission,
     Asked,
     UserAccess,

@@ -28,6 +28,11 @@ from app.schemas.clients import Client, ClientStatus
 from app.schemas.grants import Grant
 
 CLIENT_CREDENTIALS = "client_credentials"
+AUTHORIZATION_CODE = "authorization_code"
+REFRESH_TOKEN = "refresh_token"  # noqa: S105 -- a grant_type
+GRANT_TYPES = (AUTHORIZATION_CODE, REFRESH_TOKEN, CLIENT_CREDENTIALS)
+"""What the token endpoint accepts."""
+
 MAX_SCOPE_LENGTH = 10_000
 """Characters of a `scope` parameter."""
 
@@ -75,9 +80,9 @@ def read(form: Mapping[str, str]) -> Asked:
     """
     grant_type = form.get("grant_type")
     if grant_type is None:
-        raise InvalidRequest(f"grant_type is required; {CLIENT_CREDENTIALS} is accepted.", field="grant_type")
+        raise InvalidRequest(f"grant_type is required: {one_of(GRANT_TYPES)}.", field="grant_type")
     if grant_type != CLIENT_CREDENTIALS:
-        raise UnsupportedGrantType(f"grant_type has to be {CLIENT_CREDENTIALS}.", field="grant_type")
+        raise UnsupportedGrantType(f"grant_type has to be {one_of(GRANT_TYPES)}.", field="grant_type")
     if "client_secret" in form:
         raise InvalidRequest("The client_secret belongs into the Authorization header only.", field="client_secret")
     scope = form.get("scope", "")

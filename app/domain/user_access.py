@@ -15,6 +15,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from app.domain import authorization_details
+from app.domain.as_metadata import PUBLIC
 from app.domain.context import Context
 from app.domain.grant_changes import approved_extent
 from app.domain.grant_details import Extent, is_within, overlap
@@ -23,17 +24,12 @@ from app.domain.grant_writing import state_of
 from app.domain.records import Stored
 from app.domain.texts import one_of
 from app.domain.token import REFUSED, AccessToken
-from app.domain.token_requests import MAX_SCOPE_LENGTH
+from app.domain.token_requests import MAX_SCOPE_LENGTH, REFRESH_TOKEN
 from app.domain.tokens import ClientLogin, Login, StandingFacts, facts_of
 from app.domain.user_tokens import NewTokens, Presented
 from app.errors import InvalidAuthorizationDetails, InvalidClient, InvalidGrant, InvalidScope, UnauthorizedClient
 from app.schemas.clients import Client, ClientStatus
 from app.schemas.grants import WITHOUT_ACCESS, Grant, GrantStatus
-
-AUTHORIZATION_CODE = "authorization_code"
-REFRESH_TOKEN = "refresh_token"  # noqa: S105 -- a grant_type
-PUBLIC = "none"
-"""The `token_endpoint_auth_method` of Client Objects that cannot keep a secret."""
 
 ATTEMPTS = 8
 """Looks at one request; one is enough, and each further one means that something changed meanwhile."""

@@ -7,8 +7,9 @@ from starlette.responses import Response
 
 from app.domain import code_exchange, refresh, token, token_requests
 from app.domain.token import REFUSED, AccessToken
+from app.domain.token_requests import AUTHORIZATION_CODE, REFRESH_TOKEN
 from app.domain.tokens import ClientLogin
-from app.domain.user_access import AUTHORIZATION_CODE, REFRESH_TOKEN, UserAccess
+from app.domain.user_access import UserAccess
 from app.errors import InvalidClient
 from app.oauth.callers import Form, form_of_caller
 from app.web.answers import json_answer
