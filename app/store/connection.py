@@ -9,9 +9,12 @@ from collections.abc import Awaitable, Iterable
 from importlib.resources import files
 from typing import Any, NamedTuple, Protocol
 
-from redis.exceptions import NoScriptError, RedisError, ResponseError
+from redis.exceptions import NoScriptError, RedisClusterException, RedisError, ResponseError
 
 from app.errors import ServerError, StoreUnavailable
+
+FAILURES = (RedisError, RedisClusterException, OSError)
+"""What redis-py raises when the store does not answer, or not as it should."""
 
 _UNAVAILABLE_REPLIES = (
     "OOM",
@@ -76,6 +79,7 @@ class Connection:
         self._wait_replicas = wait_replicas
         self._lanes = lanes
         self._waiting: list[_Call] = []
+        self._flying = 0
         self._flights: set[asyncio.Task[None]] = set()
         self._digests: dict[str, str] = {}
         self._scripts: dict[str, Script] = {}
@@ -91,7 +95,7 @@ class Connection:
         for script in scripts:
             try:
                 sha = await self._client.script_load(script.source)
-            except (RedisError, OSError) as error:
+            except FAILURES as error:
                 raise StoreUnavailable("The store does not answer.", detail=str(error)) from error
             self._digests[script.name] = sha.decode() if isinstance(sha, bytes) else str(sha)
             self._scripts[script.name] = script
@@ -109,42 +113,54 @@ class Connection:
                 return await self._call(("EVALSHA", self._digests[name], len(keys), *keys, *args), writes=script.writes)
             except NoScriptError:  # the store was restarted or failed over since we loaded it
                 return await self._call(("EVAL", script.source, len(keys), *keys, *args), writes=script.writes)
-        except (RedisError, OSError) as error:
+        except FAILURES as error:
             raise refusal(error) from error
 
     async def command(self, *command: str | bytes | float, writes: bool = False) -> Any:  # noqa: ANN401
         """Run one plain command. Raises as `run` does."""
         try:
             return await self._call(command, writes=writes)
-        except (RedisError, OSError) as error:
+        except FAILURES as error:
             raise refusal(error) from error
 
     def _call(self, command: tuple[Any, ...], *, writes: bool) -> asyncio.Future[Any]:
         loop = asyncio.get_running_loop()
         answer: asyncio.Future[Any] = loop.create_future()
         self._waiting.append(_Call(command, answer, writes))
-        if len(self._flights) < self._lanes:
+        if self._flying < self._lanes:
+            self._flying += 1
             flight = loop.create_task(self._fly())
             self._flights.add(flight)
             flight.add_done_callback(self._flights.discard)
         return answer
 
     async def _fly(self) -> None:
-        """Send what is waiting, again and again until nothing is."""
-        while self._waiting:
-            calls, self._waiting = self._waiting, []
-            self.round_trips += 1
-            try:
-                answers = await self._send(calls)
-            except (RedisError, OSError, asyncio.CancelledError) as error:
-                answers = [error] * len(calls)
-            for call, answer in zip(calls, answers, strict=False):
-                if call.answer.done():
-                    continue
-                if isinstance(answer, BaseException):
-                    call.answer.set_exception(_not_cancelled(answer))
-                else:
-                    call.answer.set_result(answer)
+        """Send what is waiting, again and again until nothing is.
+
+        The lane is given back in the same step that finds nothing waiting. Were it given back later, when the task is
+        done, a call that came in between would wait for a flight that never starts.
+        """
+        try:
+            while self._waiting:
+                calls, self._waiting = self._waiting, []
+                self.round_trips += 1
+                await self._carry(calls)
+        finally:
+            self._flying -= 1
+
+    async def _carry(self, calls: list[_Call]) -> None:
+        """Send calls and give every one of them an answer, whatever happens."""
+        try:
+            answers = await self._send(calls)
+        except BaseException as error:  # noqa: BLE001 -- the callers are told, and raise it themselves
+            answers = [error] * len(calls)
+        for call, answer in zip(calls, answers, strict=True):
+            if call.answer.done():
+                continue
+            if isinstance(answer, BaseException):
+                call.answer.set_exception(_not_cancelled(answer))
+            else:
+                call.answer.set_result(answer)
 
     async def _send(self, calls: list[_Call]) -> list[Any]:
         pipeline = self._client.pipeline(transaction=False)
@@ -154,6 +170,8 @@ class Connection:
         if wait:
             pipeline.execute_command("WAIT", self._wait_replicas, _WAIT_MS)
         answers: list[Any] = await pipeline.execute(raise_on_error=False)
+        if len(answers) != len(calls) + wait:
+            raise ServerError("The store refused an operation.", detail=f"{len(answers)} answers to {len(calls)} calls")
         if wait and _missed(answers.pop(), self._wait_replicas):
             late = StoreUnavailable("The change did not reach enough replicas.")
             return [late if call.writes else answer for call, answer in zip(calls, answers, strict=True)]

@@ -1,0 +1,121 @@
+"""Calls share pipelines, and every call gets an answer."""
+
+import asyncio
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from redis.exceptions import ConnectionError as RedisConnectionError
+from redis.exceptions import RedisClusterException, ResponseError
+
+from app.errors import ServerError, StoreUnavailable
+from app.store.connection import Connection
+
+SOON_SECONDS = 2.0
+
+
+class Pipeline:
+    """Answers every command with its name, as soon as it is let."""
+
+    def __init__(self, answer: Callable[[list[tuple[Any, ...]]], list[Any]]) -> None:
+        self.commands: list[tuple[Any, ...]] = []
+        self._answer = answer
+
+    def execute_command(self, *command: Any) -> None:
+        self.commands.append(command)
+
+    async def execute(self, *, raise_on_error: bool) -> list[Any]:
+        assert not raise_on_error
+        await asyncio.sleep(0)
+        return self._answer(self.commands)
+
+
+class Client:
+    """As much of redis-py as a connection needs."""
+
+    def __init__(self, answer: Callable[[list[tuple[Any, ...]]], list[Any]] | None = None) -> None:
+        self.pipelines: list[Pipeline] = []
+        self.answer = answer or (lambda commands: [command[0] for command in commands])
+
+    def pipeline(self, transaction: bool = True) -> Pipeline:
+        assert not transaction
+        self.pipelines.append(Pipeline(self.answer))
+        return self.pipelines[-1]
+
+    async def script_load(self, script: str) -> str:
+        return script
+
+
+async def soon(call: Any) -> Any:
+    return await asyncio.wait_for(call, SOON_SECONDS)
+
+
+async def test_calls_of_the_same_moment_share_a_round_trip():
+    client = Client()
+    connection = Connection(client, lanes=1)
+
+    answers = await soon(asyncio.gather(*(connection.command(f"C{number}") for number in range(50))))
+
+    assert answers == [f"C{number}" for number in range(50)]
+    assert len(client.pipelines) == connection.round_trips == 1
+
+
+@pytest.mark.parametrize("lanes", [1, 2, 3])
+async def test_a_call_in_the_moment_when_the_last_flight_ends_is_not_forgotten(lanes):
+    connection = Connection(Client(), lanes=lanes)
+
+    async def one_after_the_other() -> int:
+        return len([await connection.command("PING") for _ in range(20)])
+
+    assert await soon(asyncio.gather(*(one_after_the_other() for _ in range(lanes)))) == [20] * lanes
+
+
+@pytest.mark.parametrize(
+    ("error", "refusal"),
+    [
+        (RedisConnectionError("gone"), StoreUnavailable),
+        (RedisClusterException("no node"), StoreUnavailable),
+        (OSError("gone"), StoreUnavailable),
+        (ResponseError("LOADING it reads its file"), StoreUnavailable),
+        (ResponseError("ERR unknown command"), ServerError),
+        (ZeroDivisionError("ours"), ZeroDivisionError),
+    ],
+)
+async def test_whatever_goes_wrong_every_caller_is_told_and_the_next_one_served(error, refusal):
+    def fail(_: list[tuple[Any, ...]]) -> list[Any]:
+        raise error
+
+    client = Client(fail)
+    connection = Connection(client, lanes=1)
+
+    told = await soon(asyncio.gather(*(connection.command("PING") for _ in range(3)), return_exceptions=True))
+
+    assert [type(one) for one in told] == [refusal] * 3
+    client.answer = lambda commands: [b"PONG"] * len(commands)
+    assert await soon(connection.command("PING")) == b"PONG"
+
+
+async def test_one_refused_command_is_told_to_its_caller_only():
+    connection = Connection(Client(lambda _: [b"fine", ResponseError("ERR no")]))
+
+    fine, refused = await soon(asyncio.gather(connection.command("A"), connection.command("B"), return_exceptions=True))
+
+    assert fine == b"fine"
+    assert isinstance(refused, ServerError)
+
+
+async def test_a_caller_who_gave_up_does_not_disturb_the_others():
+    connection = Connection(Client(), lanes=1)
+    impatient = asyncio.create_task(connection.command("A"))
+    patient = asyncio.create_task(connection.command("B"))
+    await asyncio.sleep(0)
+    impatient.cancel()
+
+    assert await soon(patient) == "B"
+
+
+async def test_an_answer_that_is_missing_is_an_error_and_no_endless_wait():
+    connection = Connection(Client(lambda _: []))
+
+    with pytest.raises(ServerError):
+        await soon(connection.command("A"))
