@@ -22,10 +22,12 @@ from app.domain.operators import OperatorKeys
 from app.files.file_store import FileStore
 from app.oauth import (
     as_metadata,
+    authorization,
     authorizations,
     consent,
     introspection,
     jwks,
+    pushed_requests,
     receipt,
     registration,
     revocation,
@@ -152,6 +154,8 @@ class Service:
             *token.routes,
             *introspection.routes,
             *revocation.routes,
+            *pushed_requests.routes,
+            *authorization.routes,
             *consent.routes,
             *sign_in.routes,
             *receipt.routes,

@@ -104,22 +104,46 @@ async def read_form(request: Request[Any]) -> dict[str, str]:
         ContentTooLarge: The body is over `CDS_MAX_BODY`.
         InvalidRequest: Wrong content type, a parameter twice, too many, or bytes that are not UTF-8.
     """
-    content_type = request.headers.get("content-type", "").partition(";")[0].strip().lower()
-    if content_type != "application/x-www-form-urlencoded":
-        raise InvalidRequest("The content type has to be application/x-www-form-urlencoded.")
-    body = await read_body(request, limit_bytes=request.state["settings"].max_body_bytes)
-    pairs = body.split(b"&") if body else []
-    if len(pairs) > _MAX_PARAMETERS:
-        raise InvalidRequest(f"There are more than {_MAX_PARAMETERS} parameters.")
     form: dict[str, str] = {}
-    for pair in pairs:
-        name, value = _parameter(pair)
+    for name, value in await read_form_pairs(request):
         if not value:
             continue
         if name in form:
             raise InvalidRequest("A parameter appears more than once.", field=name if name.isidentifier() else None)
         form[name] = value
     return form
+
+
+async def read_form_pairs(request: Request[Any]) -> list[tuple[str, str]]:
+    """The form parameters of a request as they came, those without a value and repeated ones too.
+
+    Raises:
+        ContentTooLarge: The body is over `CDS_MAX_BODY`.
+        InvalidRequest: Wrong content type, too many, or bytes that are not UTF-8.
+    """
+    content_type = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+    if content_type != "application/x-www-form-urlencoded":
+        raise InvalidRequest("The content type has to be application/x-www-form-urlencoded.")
+    body = await read_body(request, limit_bytes=request.state["settings"].max_body_bytes)
+    return parse_pairs(body)
+
+
+def query_pairs(request: Request[Any]) -> list[tuple[str, str]]:
+    """The query parameters of a request as they came. Raises InvalidRequest as `parse_pairs` does."""
+    query: bytes = request.scope["query_string"]
+    return parse_pairs(query)
+
+
+def parse_pairs(encoded: bytes) -> list[tuple[str, str]]:
+    """Names and values of a query or a form (application/x-www-form-urlencoded).
+
+    Raises:
+        InvalidRequest: There are too many, or some are not percent-encoded UTF-8 without NUL.
+    """
+    pairs = encoded.split(b"&") if encoded else []
+    if len(pairs) > _MAX_PARAMETERS:
+        raise InvalidRequest(f"There are more than {_MAX_PARAMETERS} parameters.")
+    return [_parameter(pair) for pair in pairs]
 
 
 def _parameter(pair: bytes) -> tuple[str, str]:

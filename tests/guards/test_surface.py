@@ -18,6 +18,7 @@ PUBLIC = {
     "/cds-api/v1/coverage",
     "/cds-api/v1/coverage/files/{name}",
     "/oauth/register",
+    "/oauth/authorize",
     "/oauth/authorize/{transaction}",
     "/oauth/authorize/{transaction}/decision",
     "/oauth/authorize/{transaction}/logo",
