@@ -113,7 +113,7 @@ async def authorized(registered: Registered, user_id: str = MARA_ID, **terms: An
     change = Change(registered.registration_id, server.clock.now)
     code = server.context.randomness.receipt_confirmation()
     receipted = msgspec.structs.replace(stored.object, receipt_confirmations=[code])
-    change.replace(stored, receipted)
+    change.replace(stored, receipted, msgspec.structs.replace(stored.internal, user_id=user_id))
     await server.context.records.apply(change)
     await users(server).note_user_grant(user_id, grant.grant_id, created=server.clock.now)
     return receipted

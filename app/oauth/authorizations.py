@@ -71,7 +71,7 @@ async def ask_to_revoke(request: Request[State]) -> Answer:
     if signed_in is None:
         return to_sign_in(request, grant_id)
     context = state["context"]
-    found = await user_authorizations.retrieve(context, state["users"], signed_in.session, grant_id, now=state["now"]())
+    found = await user_authorizations.retrieve(context, signed_in.session, grant_id, now=state["now"]())
     if found.is_over:
         return _to_list(request, grant_id)
     return page(
@@ -91,7 +91,7 @@ async def revoke(request: Request[State]) -> Answer:
     if signed_in is None:
         return to_sign_in(request, grant_id)
     require_own_form(request, form, signed_in.handle, _purpose(grant_id))
-    await user_authorizations.revoke(state["context"], state["users"], signed_in.session, grant_id, now=state["now"]())
+    await user_authorizations.revoke(state["context"], signed_in.session, grant_id, now=state["now"]())
     return _to_list(request, grant_id)
 
 
@@ -104,7 +104,7 @@ def summary(catalog: Catalog, one: Authorization) -> dict[str, Any]:
         "scopes": scope_names(catalog, grant.scope),
         "state": _STATES[grant.status],
         "is_over": one.is_over,
-        "created": day(grant.created, catalog),
+        "created": day(one.authorized_at, catalog),
         "expires": day(grant.expires, catalog) if grant.expires else "",
     }
 

@@ -10,7 +10,8 @@ from urllib.parse import urlsplit
 
 from starlette.requests import Request
 
-from app.domain import asker
+from app.domain import approval, asker
+from app.domain.approval import Question
 from app.domain.asker import Asker
 from app.domain.consent import in_words
 from app.domain.field_files import image
@@ -21,7 +22,7 @@ from app.oauth.visits import Visit
 from app.web.answers import Answer
 from app.web.bodies import read_form
 from app.web.browser import require_own_form
-from app.web.pages import Policy, page
+from app.web.pages import Policy, page, redirect
 from app.web.routing import ErrorStyle, Limit, Route
 from app.web.state import State
 
@@ -34,11 +35,12 @@ _LOGO_HEADERS: Final = (
 
 
 async def show(request: Request[State]) -> Answer:
-    """GET: sign in first, then see what is asked."""
+    """GET: sign in first, then see what is asked. Whoever it cannot be for goes back to the Client at once (8.3)."""
     visit = await visits.arrive(request)
     if visit.signed_in is None:
         return sign_in.for_request(request, visit)
-    return _page(request, visit, visit.signed_in)
+    elsewhere = await approval.require_suitable_user(_question(request, visit, visit.signed_in))
+    return redirect(elsewhere) if elsewhere else _page(request, visit, visit.signed_in)
 
 
 async def decide(request: Request[State]) -> Answer:
@@ -46,13 +48,26 @@ async def decide(request: Request[State]) -> Answer:
     visit = await visits.arrive(request)
     form = await read_form(request)
     match form.get("decision"):
-        case "decline":
-            require_own_form(request, form, visit.secret(sign_in.DECLINE), visit.purpose(sign_in.DECLINE))
         case "approve":
-            require_own_form(request, form, visit.secret(APPROVE), visit.purpose(APPROVE))
+            return await _approve(request, visit, form)
+        case "decline":
+            return await _decline(request, visit, form)
         case _:
             raise InvalidRequest("decision must be one of approve, decline.", field="decision")
-    raise InvalidRequest("later")
+
+
+async def _approve(request: Request[State], visit: Visit, form: dict[str, str]) -> Answer:
+    """Whose session has ended meanwhile signs in again, and is asked again."""
+    if visit.signed_in is None:
+        return redirect(visits.path_of(request.state, visit.handle))
+    require_own_form(request, form, visit.secret(APPROVE), visit.purpose(APPROVE))
+    return redirect(await approval.approve(_question(request, visit, visit.signed_in)))
+
+
+async def _decline(request: Request[State], visit: Visit, form: dict[str, str]) -> Answer:
+    state = request.state
+    require_own_form(request, form, visit.secret(sign_in.DECLINE), visit.purpose(sign_in.DECLINE))
+    return redirect(await approval.decline(state["context"], state["authorizations"], visit.handle, now=state["now"]()))
 
 
 async def logo(request: Request[State]) -> Answer:
@@ -64,6 +79,19 @@ async def logo(request: Request[State]) -> Answer:
     if file is None:
         raise NotFound("There is no such logo.")
     return Answer(file.content, content_type=file.mime_type.encode(), headers=_LOGO_HEADERS)
+
+
+def _question(request: Request[State], visit: Visit, signed_in: SignedIn) -> Question:
+    state = request.state
+    return Question(
+        context=state["context"],
+        authorizations=state["authorizations"],
+        users=state["users"],
+        handle=visit.handle,
+        transaction=visit.transaction,
+        user=signed_in.session,
+        now=state["now"](),
+    )
 
 
 def _page(request: Request[State], visit: Visit, signed_in: SignedIn) -> Answer:

@@ -71,17 +71,17 @@ async def _without_code(request: Request[State], code: str) -> Answer:
 
 async def _receipt(request: Request[State], grant_id: str, signed_in: SignedIn) -> Answer:
     state = request.state
-    catalog, users = state["context"].catalog, state["users"]
-    found = await user_authorizations.retrieve(state["context"], users, signed_in.session, grant_id, now=state["now"]())
+    catalog = state["context"].catalog
+    found = await user_authorizations.retrieve(state["context"], signed_in.session, grant_id, now=state["now"]())
     grant = found.grant
-    about = summary(catalog, found) | {"created": day_and_time(grant.created, catalog)}
+    about = summary(catalog, found) | {"created": day_and_time(found.authorized_at, catalog)}
     return page(
         state,
         "oauth/templates/receipt.html",
         sandbox=signed_in.session.sandbox,
         user=signed_in,
         codes=grant.receipt_confirmations,
-        parts=in_words(catalog, grant.scope, grant.authorization_details, authorized_at=grant.created),
+        parts=in_words(catalog, grant.scope, grant.authorization_details, authorized_at=found.authorized_at),
         **about,
     )
 

@@ -165,7 +165,7 @@ def _grant_id(text: str) -> str:
 
 
 def _has_oidc(state: State) -> bool:
-    return bool(getattr(state["settings"], "user_oidc_issuer", None))
+    return state["settings"].user_oidc_issuer is not None
 
 
 def _oidc_by_itself(state: State, grant_id: str) -> str:

@@ -16,7 +16,7 @@ from urllib.parse import urlsplit
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from app.domain.documentation import resolve
-from app.errors import InvalidRequestUri, Refusal
+from app.errors import InvalidRequestUri, Refusal, SignInFailed
 from app.web.answers import NO_STORE, Answer, Headers
 from app.web.errors import public_description, refusal_headers
 from app.web.state import State
@@ -46,8 +46,11 @@ _HEADINGS: Final = {
     "foreign_form": "Nothing was done",
     "not_found": "There is nothing here",
     "method_not_allowed": "There is nothing here",
+    "conflict": "Please try once more",
     "content_too_large": "That was too much",
     "too_many_requests": "Please wait a moment",
+    "sign_in_failed": "You are not signed in",
+    "sign_in_unavailable": "You cannot sign in right now",
     "server_error": "Something went wrong here",
     "temporarily_unavailable": "We are not available right now",
 }
@@ -134,6 +137,7 @@ def error_page(state: State, refusal: Refusal, request_id: str) -> Answer:
         explanation="" if refusal.code in _HEADINGS else _explanation(refusal),
         description=public_description(refusal),
         code=refusal.code,
+        way_on=refusal.way_on if isinstance(refusal, SignInFailed) else "",
         request_id=request_id,
     )
 

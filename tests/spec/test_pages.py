@@ -298,7 +298,7 @@ async def test_prompt_login_needs_a_new_sign_in_even_with_a_live_session(
     first = await browser.open(path)
     assert "Meadow Home asks you for access" in first.text
     approve = {"decision": "approve", "form_token": form_token(browser.http.cookies["__Host-cds-user"], "approve")}
-    assert (await browser.send("POST", f"{path}/decision", data=approve)).status_code != 303
+    assert (await browser.send("POST", f"{path}/decision", data=approve)).headers["location"] == path
 
     view = await browser.press(first, "Sign in", **MARA)
     assert "Meadow Home asks for access" in view.text
@@ -328,8 +328,7 @@ async def test_made_up_users_cannot_authorize_production_and_the_page_does_not_o
     handle = browser.http.cookies["__Host-cds-user"]
     token = form_token(handle, f"approve {path.rpartition('/')[2]}")
     answer = await browser.send("POST", f"{path}/decision", data={"decision": "approve", "form_token": token})
-    assert answer.status_code in {303, 403}
-    assert "code=" not in answer.headers.get("location", "")
+    assert answer.headers["location"] == path
     assert await users(server).grants_of_user(MARA_ID) == []
 
 
