@@ -192,6 +192,17 @@ def rotate(*, no_new_key: bool, forget_old: bool) -> None:
     look_after(lambda settings: rotate_keys(settings, wishes, click.echo))
 
 
+@main.command()
+def reindex() -> None:
+    """Rebuild everything that lists and finds objects from the objects themselves, while servers run.
+
+    It is needed after something else has changed the store. What is right already is left as it is.
+    """
+    from app.upkeep import reindex as rebuild
+
+    look_after(lambda settings: rebuild(settings, click.echo))
+
+
 def look_after(action: "Callable[[Settings], Coroutine[Any, Any, bool]]") -> None:
     """Run a command that works on the store; its exit status is 1 when it did not succeed or could not begin."""
     import asyncio

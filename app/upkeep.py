@@ -1,4 +1,4 @@
-"""`cds-server keys rotate`: what an operator does to the store now and then, while servers run."""
+"""`cds-server keys rotate` and `reindex`: what an operator does to the store now and then, while servers run."""
 
 import asyncio
 import contextlib
@@ -16,8 +16,10 @@ from app.crypto.secret_keys import HOW_TO_MAKE_ONE, load_secret_keys, new_key
 from app.errors import ConfigurationError
 from app.settings import Settings
 from app.store import registrations, rotation
+from app.store import reindex as reindexing
 from app.store.connect import StoreConnection, connect
 from app.store.connection import Connection
+from app.store.documents import Documents
 from app.store.schema import require_compatible
 
 SETTLE_SECONDS: Final = 30.0
@@ -26,6 +28,7 @@ store connection waits and tries again."""
 
 _PROGRESS_SECONDS: Final = 2.0
 _SETTLE_ROUNDS: Final = 3
+_PROBLEMS_TOLD: Final = 10
 
 Tell = Callable[[str], None]
 
@@ -72,6 +75,33 @@ async def rotate(settings: Settings, wishes: Wishes, tell: Tell) -> bool:
     return True
 
 
+async def reindex(settings: Settings, tell: Tell) -> bool:
+    """Rebuild every index of every registration from the documents; whether all of these could be read.
+
+    Raises:
+        ConfigurationError: The settings or the store do not fit.
+        StoreUnavailable: The store does not answer; what was done is done.
+    """
+    require_store(settings)
+    now_and_then = NowAndThen(tell)
+
+    def progress(done: reindexing.Progress) -> None:
+        now_and_then(f"{many(done.objects, 'object')} and {many(done.indexes, 'index', 'indexes')} looked at ...")
+
+    async with opened(settings) as (store, connection):
+        documents = Documents(settings.public_url)
+        done = await reindexing.Reindexer(store.client, connection, documents, progress).run()
+    tell(
+        f"{many(done.objects, 'object')} of {many(done.registrations, 'registration')} and "
+        f"{many(done.indexes, 'index', 'indexes')} looked at, {many(done.mended, 'entry', 'entries')} put right."
+    )
+    for problem in done.unreadable[:_PROBLEMS_TOLD]:
+        tell(f"Not an object of ours: {problem}")
+    if done.unreadable:
+        tell(f"{many(len(done.unreadable), 'object')} could not be read; nothing was done about them.")
+    return not done.unreadable
+
+
 @contextlib.asynccontextmanager
 async def opened(settings: Settings) -> AsyncIterator[tuple[StoreConnection, Connection]]:
     """The store of the settings, also beside a running server.
@@ -83,7 +113,7 @@ async def opened(settings: Settings) -> AsyncIterator[tuple[StoreConnection, Con
     store = await connect(settings.store_url, wait_replicas=settings.store_wait_replicas)
     connection = Connection(store.client, wait_replicas=store.wait_replicas)
     try:
-        await connection.load(rotation.SCRIPTS)
+        await connection.load((*rotation.SCRIPTS, *reindexing.SCRIPTS))
         await require_compatible(connection)
         yield store, connection
     finally:
@@ -130,13 +160,10 @@ async def reseal(
     connection: Connection, keys: Sequence[OctKey], batches: AsyncIterator[list[str]], tell: Tell
 ) -> rotation.Pass:
     """One pass, and what came of it."""
-    last = time.monotonic()
+    now_and_then = NowAndThen(tell)
 
     def progress(done: rotation.Pass) -> None:
-        nonlocal last
-        if time.monotonic() - last >= _PROGRESS_SECONDS:
-            last = time.monotonic()
-            tell(f"{many(done.registrations, 'registration')} looked at, {done.resealed} secrets sealed again ...")
+        now_and_then(f"{many(done.registrations, 'registration')} looked at, {done.resealed} secrets sealed again ...")
 
     done = await rotation.reseal(connection, Sealer(keys), batches, progress=progress)
     tell(
@@ -150,9 +177,23 @@ async def reseal(
     return done
 
 
-def many(number: int, noun: str) -> str:
-    """`1 secret`, `2 secrets`."""
-    return f"{number} {noun}{'' if number == 1 else 's'}"
+def many(number: int, one: str, others: str = "") -> str:
+    """`1 secret`, `2 secrets`, `3 indexes`."""
+    return f"{number} {one if number == 1 else others or one + 's'}"
+
+
+class NowAndThen:
+    """Tells how far something has got, but not too often."""
+
+    def __init__(self, tell: Tell) -> None:
+        self._tell = tell
+        self._last = time.monotonic()
+
+    def __call__(self, text: str) -> None:
+        """Tell it, unless something was told just before."""
+        if time.monotonic() - self._last >= _PROGRESS_SECONDS:
+            self._last = time.monotonic()
+            self._tell(text)
 
 
 async def forget_old(

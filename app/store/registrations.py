@@ -5,12 +5,10 @@ A walk sees everything that is there from its beginning to its end, and may see 
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
-from typing import Protocol, TypeVar
-
-from redis.exceptions import RedisError
+from typing import Any, Protocol, TypeVar
 
 from app.store import keys
-from app.store.connection import Connection, refusal
+from app.store.connection import FAILURES, Connection, refusal
 
 BATCH = 100
 """Registrations that are looked at together; their questions share round trips."""
@@ -30,13 +28,8 @@ class Scanned(Protocol):
 async def listed(connection: Connection) -> AsyncIterator[list[str]]:
     """The prefixes of the registrations that the indexes of the shards list, a batch at a time."""
     for shard in keys.SHARDS:
-        cursor = 0
-        while True:
-            cursor, found = await connection.command("ZSCAN", keys.registrations(shard), cursor, "COUNT", BATCH)
-            if found:
-                yield [keys.prefix(member.decode()) for member, _ in found]
-            if not int(cursor):
-                break
+        async for found in pages(connection, "ZSCAN", keys.registrations(shard), "COUNT", BATCH):
+            yield [keys.prefix(member.decode()) for member, _ in found]
 
 
 async def stored(client: Scanned, suffix: str) -> AsyncIterator[list[str]]:
@@ -45,10 +38,20 @@ async def stored(client: Scanned, suffix: str) -> AsyncIterator[list[str]]:
     Raises:
         StoreUnavailable: The store does not answer.
     """
+    async for names in keys_like(client, f"{{*}}*{suffix}"):
+        yield [name.removesuffix(suffix) for name in names]
+
+
+async def keys_like(client: Scanned, pattern: str) -> AsyncIterator[list[str]]:
+    """All keys that match, a batch at a time.
+
+    Raises:
+        StoreUnavailable: The store does not answer.
+    """
     batch: list[str] = []
-    scan = client.scan_iter(match=f"{{*}}*{suffix}", count=SCAN_COUNT)
+    scan = client.scan_iter(match=pattern, count=SCAN_COUNT)
     while (key := await _next(scan)) is not None:
-        batch.append(key.decode().removesuffix(suffix))
+        batch.append(key.decode())
         if len(batch) == BATCH:
             yield batch
             batch = []
@@ -56,10 +59,21 @@ async def stored(client: Scanned, suffix: str) -> AsyncIterator[list[str]]:
         yield batch
 
 
+async def pages(connection: Connection, command: str, key: str, *options: str | int) -> AsyncIterator[Any]:
+    """What HSCAN or ZSCAN finds in one key, a page at a time, as redis-py gives it; pages are never empty."""
+    cursor = 0
+    while True:
+        cursor, found = await connection.command(command, key, cursor, *options)
+        if found:
+            yield found
+        if not int(cursor):
+            return
+
+
 async def _next(scan: AsyncIterator[bytes]) -> bytes | None:
     try:
         return await anext(scan, None)
-    except (RedisError, OSError) as error:
+    except FAILURES as error:
         raise refusal(error) from error
 
 

@@ -12,7 +12,7 @@ from app.crypto.sealing import Sealer
 from app.errors import ServerError
 from app.store import keys
 from app.store.connection import Connection, Script
-from app.store.registrations import together
+from app.store.registrations import pages, together
 
 SCRIPTS = (Script.load("reseal", writes=True),)
 
@@ -66,19 +66,14 @@ async def reseal(
 
 
 async def _reseal_one(connection: Connection, sealer: Sealer, prefix: str, done: Pass) -> None:
-    cursor = 0
-    while True:
-        cursor, fields = await connection.command(
-            "HSCAN", f"{prefix}:o", cursor, "MATCH", f"*{SEALED}", "COUNT", _SCAN_COUNT
-        )
+    options = ("MATCH", f"*{SEALED}", "COUNT", _SCAN_COUNT)
+    async for fields in pages(connection, "HSCAN", f"{prefix}:o", *options):
         done.secrets += len(fields)
         exchanges = _exchanges(sealer, prefix, fields, done)
         if exchanges:
             exchanged = await connection.run("reseal", [prefix], *exchanges)
             done.resealed += exchanged
             done.overtaken += len(exchanges) // 3 - exchanged
-        if not int(cursor):
-            return
 
 
 def _exchanges(sealer: Sealer, prefix: str, fields: dict[bytes, bytes], done: Pass) -> list[str | bytes]:

@@ -1,0 +1,90 @@
+"""Where an object belongs, as its document says: the counterpart of what `changes` writes with every change."""
+
+from collections.abc import Mapping
+from typing import Any, Final, NamedTuple
+
+import msgspec
+from msgspec import UNSET, Struct, UnsetType, field
+
+from app.domain.grant_states import State, next_due
+from app.domain.records import AnyObject
+from app.schemas.clients import Client
+from app.schemas.credentials import Credential
+from app.schemas.encoding import decode
+from app.schemas.files import ServerProvidedFile
+from app.schemas.grants import Grant
+from app.schemas.messages import Message
+from app.schemas.registrations import Registration
+from app.store import indexes
+from app.store.changes import login_of
+from app.store.documents import Documents
+
+REGISTRATION: Final = "r"
+"""The local id of the one object that says what a registration is."""
+
+_KINDS: Final[Mapping[str, type[AnyObject]]] = {
+    "m": Message,
+    "c": Credential,
+    "g": Grant,
+    "f": ServerProvidedFile,
+    REGISTRATION: Registration,
+}
+"""Types by the first character of a local id; Client Objects are numbered."""
+
+
+class Found(NamedTuple):
+    """An object as it is in `:o`; nothing where it is not there."""
+
+    local: str
+    document: bytes
+    internal: bytes
+
+
+class Entry(Struct):
+    """Where one object belongs and where not, as `mend.lua` explains."""
+
+    id: str
+    at: int = 0
+    add: list[str] = field(default_factory=list)
+    drop: list[str] = field(default_factory=list)
+    created: tuple[str, int] | UnsetType = UNSET
+    due: int | bool | UnsetType = UNSET
+    auth: tuple[str, str] | UnsetType = UNSET
+
+
+class Unreadable(Exception):
+    """Something in the store is no object of ours."""
+
+
+def entry_of(documents: Documents, found: Found) -> Entry:
+    """Where an object belongs. Raises Unreadable."""
+    item, internal = unpack(documents, found)
+    collection = indexes.COLLECTIONS[type(item)]
+    others = indexes.indexes_of(item, internal) - {collection.name}
+    entry = Entry(found.local, int(indexes.modified(item).timestamp()), [collection.name, *sorted(others)])
+    if collection.created_index:
+        entry.created = (collection.created_index, int(indexes.created(item).timestamp()))
+    if isinstance(item, Grant):
+        due = next_due(State(item, internal))
+        entry.due = int(due.timestamp()) if due else False
+    if isinstance(item, Credential):
+        entry.auth = (internal.digest, login_of(item))
+    return entry
+
+
+def belongs(entry: Entry, index: str) -> bool:
+    """Whether an index rightly lists an object."""
+    return index in entry.add or (entry.created is not UNSET and entry.created[0] == index)
+
+
+def unpack(documents: Documents, found: Found) -> tuple[AnyObject, Any]:
+    """An object and its internal part. Raises Unreadable."""
+    kind = Client if found.local.isdigit() else _KINDS.get(found.local[:1])
+    if kind is None:
+        raise Unreadable("no type of object has such an id")
+    part = indexes.COLLECTIONS[kind].internal
+    try:
+        internal = msgspec.convert(decode(found.internal), part) if found.internal else part()
+        return documents.unpack(kind, found.document), internal
+    except (msgspec.MsgspecError, TypeError, AttributeError) as error:
+        raise Unreadable(str(error)) from error
