@@ -7,9 +7,14 @@ PIP := $(BIN)/python -m pip --quiet --disable-pip-version-check --no-input
 INSTALL := $(PIP) install --require-hashes -r requirements-build.lock
 OWN := $(PIP) install --no-deps --no-build-isolation --no-index --editable .
 
+NODE_MODULES := $(patsubst %/package-lock.json,%/node_modules,$(wildcard tests/*/package-lock.json tests/*/*/package-lock.json))
+
+# The browser of the browser tests, as Debian packages it; CHROMIUM=/path/to/another/one elsewhere.
+export CHROMIUM ?= chromium
+
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help run test lint bench clauses
+.PHONY: help run test lint bench clauses chromium
 
 help: ## show what there is
 	@sed -n 's/^\([a-z]*\):[^#]*## \(.*\)/  make \1|\2/p' $(MAKEFILE_LIST) | while IFS='|' read -r target does; do \
@@ -19,7 +24,7 @@ run: $(VENV)/.installed ## serve the demo utility on http://127.0.0.1:8000
 	@$(BIN)/python -m compileall -q app
 	@exec $(BIN)/cds-server serve --welcome
 
-test: $(VENV)/.installed-for-tests tests/oauth4webapi/node_modules ## run every test
+test: $(VENV)/.installed-for-tests $(NODE_MODULES) chromium ## run every test
 	$(BIN)/python -m pytest -n 2
 
 lint: $(VENV)/.installed-for-tests ## check style, types and the direction of imports
@@ -29,7 +34,7 @@ lint: $(VENV)/.installed-for-tests ## check style, types and the direction of im
 	$(BIN)/lint-imports
 	$(BIN)/cds-server check
 
-clauses: $(VENV)/.installed-for-tests tests/oauth4webapi/node_modules ## which clauses of the specifications the tests prove
+clauses: $(VENV)/.installed-for-tests $(NODE_MODULES) chromium ## which clauses of the specifications the tests prove
 	$(BIN)/python -m pytest -n 2 --quiet --clause-report
 
 bench: $(VENV)/.installed-for-tests ## measure speed beside two yardsticks
@@ -52,7 +57,11 @@ $(VENV)/.installed-for-tests: requirements-build.lock requirements-test.lock | $
 	$(OWN)
 	@touch $@ $(VENV)/.installed
 
-tests/oauth4webapi/node_modules: tests/oauth4webapi/package-lock.json
+$(NODE_MODULES): %/node_modules: %/package-lock.json
 	@command -v npm >/dev/null || { echo 'npm is needed for tests; on Debian and Ubuntu: apt-get install npm'; exit 1; }
-	npm ci --ignore-scripts --silent --no-audit --no-fund --prefix tests/oauth4webapi
+	npm ci --ignore-scripts --silent --no-audit --no-fund --prefix $*
 	@touch $@
+
+chromium:
+	@command -v "$(CHROMIUM)" >/dev/null || \
+	  { echo 'chromium is needed for tests; on Debian: apt-get install chromium, elsewhere: make CHROMIUM=/path/to/it'; exit 1; }
