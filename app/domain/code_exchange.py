@@ -31,6 +31,7 @@ from app.domain.user_tokens import NotExchanged, UserTokenStore
 from app.errors import InvalidClient, InvalidGrant, InvalidRequest, StoreUnavailable
 
 _VERIFIER = re.compile(r"[A-Za-z0-9._~-]{43,128}")
+_COPIED = "A code was used twice; the tokens that it was exchanged for have been ended."
 _UNKNOWN = "The code is unknown, expired or used, or it was issued to another Client Object."
 
 
@@ -101,7 +102,8 @@ async def exchange(
         if outcome is NotExchanged.REFUSED:
             raise InvalidClient(REFUSED)
         if outcome is not NotExchanged.CHANGED:
-            raise InvalidGrant(_UNKNOWN, field="code")
+            copied = _COPIED if outcome is NotExchanged.REPLAYED else None
+            raise InvalidGrant(_UNKNOWN, field="code", detail=copied)
     raise StoreUnavailable("The Grant for this code changes too often right now; try again.")
 
 

@@ -27,6 +27,7 @@ from app.domain.user_access import (
 from app.domain.user_tokens import NotExchanged, UserTokenStore
 from app.errors import InvalidClient, InvalidGrant, InvalidRequest, StoreUnavailable
 
+_COPIED = "A refresh token was used that had been exchanged before; its successors and access tokens have been ended."
 _UNKNOWN = "The refresh_token is unknown, expired, revoked or used, or it was issued to another Client Object."
 
 
@@ -63,6 +64,9 @@ async def refresh(
 ) -> UserAccess:
     """Exchange a refresh token for an access token and the next refresh token. Two round trips.
 
+    One that was exchanged before has been copied by somebody, and it cannot be told who is the thief: all that came of
+    it is ended.
+
     A narrower scope holds for the access token alone; the next refresh token is good for all that the Grant gives.
 
     Args:
@@ -82,7 +86,7 @@ async def refresh(
     """
     admission = Admission(login, admitted)
     for _ in range(ATTEMPTS):
-        presented = await store.look_at_refresh_token(login, request.refresh_token, now=now, for_use=True)
+        presented = await store.look_at_refresh_token(login, request.refresh_token, now=now)
         if presented is None:
             raise InvalidClient(REFUSED)
         require_caller(login, presented.client.object, REFRESH_TOKEN)
@@ -90,6 +94,9 @@ async def refresh(
         if presented.facts is None or presented.grant is None or presented.facts.client_id != login.client_id:
             raise InvalidGrant(_UNKNOWN, field="refresh_token")
         admission.presented()
+        if presented.facts.is_stale:
+            await store.give_back(login, request.refresh_token, now=now)
+            raise InvalidGrant(_UNKNOWN, field="refresh_token", detail=_COPIED)
         new = new_tokens(context, presented, presented.grant, request.asked, now=now, first=False)
         outcome = await store.rotate(login, request.refresh_token, presented, new, now=now)
         if not isinstance(outcome, NotExchanged):
@@ -97,7 +104,8 @@ async def refresh(
         if outcome is NotExchanged.REFUSED:
             raise InvalidClient(REFUSED)
         if outcome is not NotExchanged.CHANGED:
-            raise InvalidGrant(_UNKNOWN, field="refresh_token")
+            copied = _COPIED if outcome is NotExchanged.REPLAYED else None
+            raise InvalidGrant(_UNKNOWN, field="refresh_token", detail=copied)
     raise StoreUnavailable("The Grant for this refresh_token changes too often right now; try again.")
 
 
@@ -127,12 +135,12 @@ async def describe(
         InvalidClient: The caller is not who it says.
         StoreUnavailable: The store does not answer.
     """
-    presented = await store.look_at_refresh_token(login, refresh_token, now=now, for_use=False)
+    presented = await store.look_at_refresh_token(login, refresh_token, now=now)
     if presented is None:
         raise InvalidClient(REFUSED)
     admitted()
     facts, grant = presented.facts, presented.grant
-    if facts is None or grant is None or facts.client_id != login.client_id:
+    if facts is None or grant is None or facts.is_stale or facts.client_id != login.client_id:
         return INACTIVE
     try:
         extent = granted(presented.client.object, grant)
@@ -176,7 +184,7 @@ async def give_back(
         StoreUnavailable: The store does not answer, so the token may still work.
     """
     admission = Admission(login, admitted)
-    presented = await store.look_at_refresh_token(login, refresh_token, now=now, for_use=False)
+    presented = await store.look_at_refresh_token(login, refresh_token, now=now)
     if presented is None:
         raise InvalidClient(REFUSED)
     require_known(login, presented.client.object)

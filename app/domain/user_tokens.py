@@ -31,6 +31,8 @@ class RefreshFacts(NamedTuple):
 
     client_id: str
     expires_at: int
+    is_stale: bool
+    """It was exchanged before, and longer ago than an answer may be lost: whoever presents it uses a copy."""
 
 
 T_co = TypeVar("T_co", covariant=True)
@@ -94,17 +96,14 @@ class UserTokenStore(Protocol):
         """Exchange a code, once, and end all that came of it when that has happened before. None when it was issued."""
 
     async def look_at_refresh_token(
-        self, login: Login, refresh_token: str, *, now: datetime, for_use: bool
+        self, login: Login, refresh_token: str, *, now: datetime
     ) -> Presented[RefreshFacts] | None:
-        """Authenticate and look at a refresh token; None when the caller is not who it says.
-
-        With `for_use` a stale one of the caller's ends its family at once, as `rotate` would.
-        """
+        """Authenticate and look at a refresh token; None when the caller is not who it says."""
 
     async def rotate(
         self, login: Login, refresh_token: str, presented: Presented[RefreshFacts], new: NewTokens, *, now: datetime
     ) -> str | NotExchanged:
-        """Exchange a refresh token; the next one, or why not.
+        """Exchange a refresh token; the next one, or why not. One that is stale ends its family instead.
 
         Within REFRESH_GRACE_SECONDS of its exchange a token is exchanged once more, for the same next one.
         """

@@ -25,7 +25,7 @@ from app.store.connection import Script
 from app.store.records import RedisRecords
 
 SCRIPTS = (
-    Script.load("look", prelude="callers", writes=True),
+    Script.load("look", prelude="callers"),
     Script.load("redeem", prelude="callers", writes=True),
     Script.load("rotate", prelude="callers", writes=True),
     Script.load("give_back", prelude="callers", writes=True),
@@ -83,19 +83,20 @@ class RedisUserTokens:
         return None if answer == b"issued" else NotExchanged(answer.decode())
 
     async def look_at_refresh_token(
-        self, login: Login, refresh_token: str, *, now: datetime, for_use: bool
+        self, login: Login, refresh_token: str, *, now: datetime
     ) -> Presented[RefreshFacts] | None:
         """See `UserTokenStore.look_at_refresh_token`."""
         own = _registration_of(refresh_token) == login.registration_id
         what = ("family", _family_digest(refresh_token), digest(refresh_token)) if own else ("", "", "")
-        seen = await self._look(login, now, *what, for_use=for_use)
+        seen = await self._look(login, now, *what)
         if seen is None:
             return None
         client, found = seen
         if not found:
             return Presented(client, None, None)
         holder = full_id(login.registration_id, found[0].decode())
-        return Presented(client, RefreshFacts(holder, int(found[1])), self._stored_grant(found))
+        expires, place = found[1].split(b"\n")
+        return Presented(client, RefreshFacts(holder, int(expires), place == b"stale"), self._stored_grant(found))
 
     async def rotate(
         self, login: Login, refresh_token: str, presented: Presented[RefreshFacts], new: NewTokens, *, now: datetime
@@ -125,11 +126,11 @@ class RedisUserTokens:
         return Revocation(answer.decode())
 
     async def _look(
-        self, login: Login, now: datetime, kind: str, what: str, token: str = "", *, for_use: bool = False
+        self, login: Login, now: datetime, kind: str, what: str, token: str = ""
     ) -> tuple[Any, list[Any]] | None:
         """The caller, and what was found with its Grant; None when the caller is nobody."""
         settle = self._records.settle_due
-        rest = (kind, what, token, REFRESH_GRACE_SECONDS, int(for_use))
+        rest = (kind, what, token, REFRESH_GRACE_SECONDS)
         answer = await self._run("look", login, now, int(settle is not None), *rest)
         if answer[0] == b"seen" and answer[1] and settle:
             await settle(login.registration_id, now)

@@ -92,7 +92,7 @@ class Scene:
         """Exchange a refresh token as the token endpoint does: the access token and the next refresh token."""
         assert refresh_token
         login = login or self.login
-        presented = await self.user_tokens.look_at_refresh_token(login, refresh_token, now=self.now, for_use=True)
+        presented = await self.user_tokens.look_at_refresh_token(login, refresh_token, now=self.now)
         assert presented
         if presented.grant is None:
             return NotExchanged.GONE
@@ -113,8 +113,8 @@ class Scene:
     async def can_refresh(self, refresh_token: str | None) -> bool:
         """Whether a refresh token works, without using it."""
         assert refresh_token
-        seen = await self.user_tokens.look_at_refresh_token(self.login, refresh_token, now=self.now, for_use=False)
-        return seen is not None and seen.facts is not None
+        seen = await self.user_tokens.look_at_refresh_token(self.login, refresh_token, now=self.now)
+        return seen is not None and seen.facts is not None and not seen.facts.is_stale
 
     async def cut_off(self, object_id: str) -> None:
         """End the tokens that depend on an object."""
@@ -235,7 +235,7 @@ async def test_whoever_has_not_the_secret_is_nobody(scene: Scene) -> None:
     presented = await scene.user_tokens.look_at_code(scene.login, code, now=NOW)
     assert presented
     assert tokens.refresh_token
-    refreshed = await scene.user_tokens.look_at_refresh_token(scene.login, tokens.refresh_token, now=NOW, for_use=True)
+    refreshed = await scene.user_tokens.look_at_refresh_token(scene.login, tokens.refresh_token, now=NOW)
     assert refreshed
     strangers = (
         scene.login._replace(secret_digest=digest("x")),
@@ -245,7 +245,7 @@ async def test_whoever_has_not_the_secret_is_nobody(scene: Scene) -> None:
     for nobody in strangers:
         store, refresh_token, new = scene.user_tokens, tokens.refresh_token, scene.new()
         assert await store.look_at_code(nobody, code, now=NOW) is None
-        assert await store.look_at_refresh_token(nobody, refresh_token, now=NOW, for_use=True) is None
+        assert await store.look_at_refresh_token(nobody, refresh_token, now=NOW) is None
         assert await store.redeem(nobody, code, presented, new, now=NOW) is NotExchanged.REFUSED
         assert await store.rotate(nobody, refresh_token, refreshed, new, now=NOW) is NotExchanged.REFUSED
         assert await store.give_back(nobody, refresh_token, now=NOW) is Revocation.REFUSED
@@ -270,7 +270,7 @@ async def test_nothing_is_issued_when_the_grant_has_changed_meanwhile(scene: Sce
     presented = await scene.user_tokens.look_at_code(scene.login, code, now=NOW)
     assert presented
     assert tokens.refresh_token
-    refreshed = await scene.user_tokens.look_at_refresh_token(scene.login, tokens.refresh_token, now=NOW, for_use=True)
+    refreshed = await scene.user_tokens.look_at_refresh_token(scene.login, tokens.refresh_token, now=NOW)
     assert refreshed
     (grant,) = await scene.records.load(Access(scene.rid, NOW), Wanted(Grant, scene.grant.grant_id))
     assert grant
@@ -332,16 +332,16 @@ async def test_a_copy_of_an_old_refresh_token_ends_the_family(scene: Scene, how:
     else:
         access_token, newest = exchanged(await scene.refresh(newest))
 
-    assert await scene.refresh(tokens.refresh_token) is NotExchanged.GONE
+    assert await scene.refresh(tokens.refresh_token) is NotExchanged.REPLAYED
 
     assert await scene.refresh(newest) is NotExchanged.GONE
     assert not await scene.lives(access_token)
 
 
-async def test_a_copy_that_comes_between_look_and_use_ends_the_family_too(scene: Scene) -> None:
+async def test_a_refresh_token_that_becomes_stale_between_look_and_use_ends_the_family_too(scene: Scene) -> None:
     tokens = await scene.begun()
     assert tokens.refresh_token
-    presented = await scene.user_tokens.look_at_refresh_token(scene.login, tokens.refresh_token, now=NOW, for_use=True)
+    presented = await scene.user_tokens.look_at_refresh_token(scene.login, tokens.refresh_token, now=NOW)
     assert presented
     _, second = exchanged(await scene.refresh(tokens.refresh_token))
     _, third = exchanged(await scene.refresh(second))
@@ -352,7 +352,7 @@ async def test_a_copy_that_comes_between_look_and_use_ends_the_family_too(scene:
     assert not await scene.can_refresh(third)
 
 
-async def test_looking_without_using_ends_nothing(scene: Scene) -> None:
+async def test_looking_ends_nothing(scene: Scene) -> None:
     tokens = await scene.begun()
     _, second = exchanged(await scene.refresh(tokens.refresh_token))
     scene.now += timedelta(minutes=5)
@@ -379,7 +379,7 @@ async def test_a_made_up_token_of_a_known_family_is_taken_for_a_copy(scene: Scen
     assert tokens.refresh_token
     forged = next_refresh_token(tokens.refresh_token, "guess")
 
-    assert await scene.refresh(forged) is NotExchanged.GONE
+    assert await scene.refresh(forged) is NotExchanged.REPLAYED
     assert not await scene.can_refresh(tokens.refresh_token)
 
 

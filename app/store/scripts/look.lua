@@ -3,9 +3,9 @@
 -- ARGV  1 local client id  2 digest of the client_secret, '' when none was shown  3 now (Unix seconds)
 --       4 '1' to stop when a Grant is due  5 'code', 'family' or '' for something that cannot be ours  6 its digest
 --       7 digest of the refresh token  8 for how long one that was exchanged may be exchanged once more (seconds)
---       9 '1' to end the family of a stale token
 -- Returns {'refused'}; or {'seen', due (0/1), document, internal part (nil when empty) and version of the client, then, when there
--- is such a thing: the local id of its holder, its JSON object or Unix second of expiry, and the same three of its grant}.
+-- is such a thing: the local id of its holder, its facts, and the same three of its grant}. The facts are the JSON object of a
+-- code, and of a refresh token two lines: the Unix second at which it expires, and what it is to its family (see callers.lua).
 local prefix, client, now = KEYS[1], ARGV[1], tonumber(ARGV[3])
 if not authenticated(prefix, client, ARGV[2], now) then return {'refused'} end
 
@@ -25,15 +25,11 @@ local function code_of(digest)
   return holder, grant, facts
 end
 
--- Holder, grant and expiry of a refresh token that may be exchanged.
+-- Holder, grant and facts of a refresh token, stale or not.
 local function family_of(digest)
   local family = living_family(prefix, digest, now)
   if not family then return nil end
-  if standing(family, ARGV[7], now, tonumber(ARGV[8])) == 'stale' then
-    if ARGV[9] == '1' and family.client == client then end_all(prefix, digest, family.grant) end
-    return nil
-  end
-  return family.client, family.grant, family.expires
+  return family.client, family.grant, family.expires .. '\n' .. standing(family, ARGV[7], now, tonumber(ARGV[8]))
 end
 
 local answer = {'seen', 0, object('clients', client)}
