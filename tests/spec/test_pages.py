@@ -1,9 +1,12 @@
 """The pages on which users sign in, decide, and look after what they have authorized (CDS-WG1-02 4.2, 5.2, 8.3)."""
 
+import asyncio
 import base64
 import struct
 import zlib
 from collections.abc import AsyncIterator
+from typing import Any
+from urllib.parse import parse_qsl, urlencode, urlsplit
 
 import pytest
 
@@ -22,7 +25,7 @@ from tests.authorization_pages import (
     production_client,
     users,
 )
-from tests.conftest import MakeServer, Registered, Server, changed
+from tests.conftest import PUBLIC_URL, MakeServer, Registered, Server, changed
 from tests.html_pages import UserBrowser, View
 
 ATTACK = "\"><script>alert(1)</script><img src=x onerror=alert(1)>'&lt;{{7*7}}"
@@ -610,6 +613,136 @@ async def test_forms_of_the_consent_page_may_lead_to_the_client_and_of_others_no
 
 
 # Declining, receipts, the list
+
+
+async def new_request(registered: Registered, browser: UserBrowser, **parameters: str) -> View:
+    """The consent page, by the way that a Client sends its users."""
+    query = {"response_type": "code", "client_id": f"{registered.registration_id}-1", "state": "s 1"} | parameters
+    return await browser.press(await browser.open(f"/oauth/authorize?{urlencode(query)}"), "Sign in", **MARA)
+
+
+async def redirect_uris(registered: Registered, *uris: str) -> None:
+    """Let the sandbox Client Object have these redirect URIs; the first one is its default."""
+    path = f"/cds-api/v1/clients/{registered.registration_id}-1"
+    body = {"redirect_uris": list(uris), "cds_default_redirect_uri": uris[0], "client_name": "Meadow Home"}
+    assert (await registered.put(path, body)).status_code in {200, 202}
+
+
+async def grants_by_users(registered: Registered) -> list[dict[str, Any]]:
+    """What users have authorized, as the Client sees it."""
+    grants: list[dict[str, Any]] = (await registered.get("/cds-api/v1/grants")).json()["grants"]
+    return [one for one in grants if one["scope"] == "ple_customer_data"]
+
+
+@pytest.mark.clause("WG1-02-4.2-15", "WG1-02-8.1-11")
+async def test_approving_leads_to_a_receipt_and_declining_to_the_error_by_default(
+    registered: Registered, browser: UserBrowser
+) -> None:
+    """The receipt's address has no code any more, and its confirmation code is that of the Grant."""
+    receipt = await browser.press(await new_request(registered, browser), "Approve")
+
+    (grant,) = await grants_by_users(registered)
+    assert str(receipt.response.url) == f"{PUBLIC_URL}/oauth/receipt?grant_id={grant['grant_id']}"
+    assert (grant["status"], grant["enabled_scope"]) == ("active", "ple_customer_data")
+    (code,) = grant["receipt_confirmations"]
+    assert code in receipt.text
+    assert "Meadow Home has access" in receipt.text
+    assert "Sandbox" in receipt.text
+
+    declined = await browser.press(await browser.open(await begin(registered)), "Decline")
+    assert str(declined.response.url).startswith(f"{PUBLIC_URL}/oauth/receipt?error=access_denied&")
+    assert "You declined" in declined.text
+    assert len(await grants_by_users(registered)) == 1
+
+
+async def test_the_answer_goes_to_the_client_with_its_state(registered: Registered, browser: UserBrowser) -> None:
+    """Whether the user approves, declines, or declines without having signed in."""
+    await redirect_uris(registered, f"{BACK}?a=b")
+    approved = await browser.submit(await new_request(registered, browser), "Approve")
+    declined = await browser.submit(await browser.open(await begin(registered, redirect_uri=BACK)), "Decline")
+    await browser.press(await browser.open("/oauth/authorizations"), "Sign out")
+    early = await browser.submit(await browser.open(await begin(registered, redirect_uri=BACK)), "Decline and go back")
+
+    for answer in (approved, declined, early):
+        assert answer.status_code == 303
+        assert answer.headers["cache-control"] == "no-store"
+        assert answer.headers["location"].startswith(f"{BACK}?")
+    sent = dict(parse_qsl(urlsplit(approved.headers["location"]).query))
+    assert sent.pop("code").startswith("cdsac_")
+    assert sent == {"a": "b", "state": "s 1", "iss": PUBLIC_URL}
+    for answer in (declined, early):
+        sent = dict(parse_qsl(urlsplit(answer.headers["location"]).query))
+        assert (sent["error"], sent["state"], sent["iss"]) == ("access_denied", "s-1", PUBLIC_URL)
+
+
+async def test_of_all_answers_to_a_request_the_first_one_counts(registered: Registered, browser: UserBrowser) -> None:
+    """Approving twice makes one Grant; declining afterwards changes nothing."""
+    view = await consent_page(browser, await begin(registered))
+
+    answers = await asyncio.gather(*(browser.submit(view, "Approve") for _ in range(20)))
+    late = await browser.submit(view, "Decline")
+
+    assert sorted(answer.status_code for answer in answers) == [303] + [410] * 19
+    assert late.status_code == 410
+    assert len(await grants_by_users(registered)) == 1
+
+
+async def test_approving_and_declining_at_once_does_one_of_the_two(
+    registered: Registered, browser: UserBrowser
+) -> None:
+    for _ in range(10):
+        before = len(await grants_by_users(registered))
+        view = await browser.open(await begin(registered))
+        view = await browser.press(view, "Sign in", **MARA) if view.title.startswith("Sign in") else view
+        answers = await asyncio.gather(*(browser.submit(view, name) for name in ("Approve", "Decline", "Approve")))
+        (sent,) = [answer.headers["location"] for answer in answers if answer.status_code == 303]
+        assert ("code=" in sent) == (len(await grants_by_users(registered)) == before + 1)
+        assert ("error=access_denied" in sent) == (len(await grants_by_users(registered)) == before)
+
+
+async def test_a_grant_of_another_user_goes_back_to_the_client_as_soon_as_somebody_has_signed_in(
+    registered: Registered, browser: UserBrowser, other_browser: UserBrowser
+) -> None:
+    """8.3: nothing is asked."""
+    await redirect_uris(registered, BACK)
+    await browser.submit(await new_request(registered, browser), "Approve")
+    (grant,) = await grants_by_users(registered)
+    wider = [{"type": "ple_customer_data", "start_date": "P3Y"}]
+    await registered.patch(f"/cds-api/v1/grants/{grant['grant_id']}", {"authorization_details": wider})
+    query = {"response_type": "code", "client_id": grant["client_id"], "cds_grant_id": grant["grant_id"]}
+    link = f"/oauth/authorize?{urlencode(query)}"
+
+    theirs = await other_browser.submit(await other_browser.open(link), "Sign in", **SCHOOL)
+    sent_back = await other_browser.follow(theirs)
+    own = await browser.open(link)
+
+    assert sent_back.headers["location"].startswith(f"{BACK}?error=cds_grant_id_invalid_user&")
+    assert "You have been asked before" in own.text
+    assert "From 1 June 2023 until" in own.text
+    assert (await browser.submit(own, "Approve")).headers["location"].startswith(f"{BACK}?code=")
+    (again,) = await grants_by_users(registered)
+    assert (again["grant_id"], again["status"]) == (grant["grant_id"], "active")
+    assert len(again["receipt_confirmations"]) == 2
+
+
+async def test_a_request_that_cannot_be_trusted_ends_on_a_page_and_leads_nowhere(
+    registered: Registered, browser: UserBrowser
+) -> None:
+    """RFC 6749 4.1.2.1."""
+    sandbox = f"{registered.registration_id}-1"
+    for query in (
+        {},
+        {"client_id": "nobody"},
+        {"client_id": sandbox, "response_type": "code", "redirect_uri": "https://evil.example/back"},
+        {"client_id": sandbox, "request_uri": "urn:ietf:params:oauth:request_uri:nonsense"},
+    ):
+        answer = await browser.send("GET", f"/oauth/authorize?{urlencode(query)}")
+        view = View(answer)
+        assert answer.status_code == 400
+        assert "location" not in answer.headers
+        assert "This link does not work" in view.text
+        assert "evil.example" not in view.response.text
+        assert not view.forms
 
 
 async def test_the_receipt_page_tells_of_errors_in_our_words_only(browser: UserBrowser) -> None:
