@@ -21,6 +21,7 @@ local function index_key(name) return prefix .. ':i:' .. name end
 
 -- The group with the fewest entries: walking it finds the matches soonest.
 local function smallest_group(groups)
+  if #groups == 1 then return 1 end
   local best, best_size
   for number, group in ipairs(groups) do
     local size = 0
@@ -47,25 +48,29 @@ local function admits(listing, driver, id)
   return true
 end
 
-local function batch_of(key, newer, edge, lowest)
-  if newer then return redis.call('ZRANGEBYSCORE', key, edge, '+inf', 'WITHSCORES', 'LIMIT', 0, BATCH) end
-  return redis.call('ZREVRANGEBYSCORE', key, edge, lowest, 'WITHSCORES', 'LIMIT', 0, BATCH)
+local function batch_of(key, newer, edge, lowest, size)
+  if newer then return redis.call('ZRANGEBYSCORE', key, edge, '+inf', 'WITHSCORES', 'LIMIT', 0, size) end
+  return redis.call('ZREVRANGEBYSCORE', key, edge, lowest, 'WITHSCORES', 'LIMIT', 0, size)
 end
+
+-- Whether everything in the index that drives a listing matches, so that no more has to be read than is wanted.
+local function is_plain(listing) return #listing.groups == 1 and not listing.created end
 
 -- Up to `want` matches beyond `edge` from one index, appended to `found`.
 local function walk(listing, driver, name, newer, edge, want, found, seen)
-  local kept, lowest = 0, listing.from or '-inf'
+  local kept, lowest, plain = 0, listing.from or '-inf', is_plain(listing)
+  local size = plain and want or BATCH
   repeat
-    local batch = batch_of(index_key(name), newer, edge, lowest)
+    local batch = batch_of(index_key(name), newer, edge, lowest, size)
     for i = 1, #batch, 2 do
-      if kept < want and not seen[batch[i]] and admits(listing, driver, batch[i]) then
+      if kept < want and not seen[batch[i]] and (plain or admits(listing, driver, batch[i])) then
         seen[batch[i]] = true
         found[#found + 1] = {batch[i], batch[i + 1], tonumber(batch[i + 1])}
         kept = kept + 1
       end
-      edge = '(' .. batch[i + 1]
     end
-  until #batch < 2 * BATCH or kept >= want
+    if #batch > 0 then edge = '(' .. batch[#batch] end
+  until #batch < 2 * size or kept >= want
 end
 
 -- The named ids that match and lie beyond the cursor.
@@ -83,20 +88,23 @@ end
 
 -- Up to `want` matches in the order of the walk, nearest to the cursor first.
 local function matching(listing, newer, cursor, want)
-  local found = {}
+  local found, driver = {}, nil
   if listing.ids then
     pick(listing, newer, cursor, found)
   else
     local edge = cursor and ('(' .. string.format('%.0f', cursor)) or (newer and '-inf' or '+inf')
-    local driver, seen = smallest_group(listing.groups), {}
+    local seen = {}
+    driver = smallest_group(listing.groups)
     for _, name in ipairs(listing.groups[driver]) do
       walk(listing, driver, name, newer, edge, want, found, seen)
     end
   end
-  table.sort(found, function(a, b)
-    if newer then return a[3] < b[3] end
-    return a[3] > b[3]
-  end)
+  if listing.ids or #listing.groups[driver] > 1 then
+    table.sort(found, function(a, b)
+      if newer then return a[3] < b[3] end
+      return a[3] > b[3]
+    end)
+  end
   while #found > want do table.remove(found) end
   return found
 end
