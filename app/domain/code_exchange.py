@@ -4,15 +4,12 @@ What comes with a code is checked before it is used up: whoever has copied one a
 its owner, nor end what its owner got for it.
 """
 
-import base64
-import hashlib
-import hmac
-import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
 from app.domain.context import Context
+from app.domain.pkce import is_answered
 from app.domain.records import CodeFacts
 from app.domain.token import REFUSED
 from app.domain.token_requests import AUTHORIZATION_CODE
@@ -30,7 +27,6 @@ from app.domain.user_access import (
 from app.domain.user_tokens import NotExchanged, UserTokenStore
 from app.errors import InvalidClient, InvalidGrant, InvalidRequest, StoreUnavailable
 
-_VERIFIER = re.compile(r"[A-Za-z0-9._~-]{43,128}")
 _COPIED = "A code was used twice; the tokens that it was exchanged for have been ended."
 _UNKNOWN = "The code is unknown, expired or used, or it was issued to another Client Object."
 
@@ -114,7 +110,7 @@ def _require_bound(facts: CodeFacts, request: CodeRequest, login: Login) -> None
         raise InvalidGrant("redirect_uri must be the one of the authorization request.", field="redirect_uri")
     if facts.code_challenge is None:
         _refuse_downgrade(request, login)
-    elif request.code_verifier is None or not _answers(request.code_verifier, facts.code_challenge):
+    elif request.code_verifier is None or not is_answered(facts.code_challenge, request.code_verifier):
         raise InvalidGrant(
             "code_verifier must be the one whose S256 hash the authorization request had.", field="code_verifier"
         )
@@ -126,10 +122,3 @@ def _refuse_downgrade(request: CodeRequest, login: Login) -> None:
         raise InvalidGrant("The authorization request had no code_challenge to verify.", field="code_verifier")
     if not isinstance(login, ClientLogin):
         raise InvalidGrant("A Client Object without a secret needs a code_challenge.", field="code_verifier")
-
-
-def _answers(verifier: str, challenge: str) -> bool:
-    if not _VERIFIER.fullmatch(verifier):
-        return False
-    hashed = base64.urlsafe_b64encode(hashlib.sha256(verifier.encode()).digest()).rstrip(b"=")
-    return hmac.compare_digest(hashed, challenge.encode())

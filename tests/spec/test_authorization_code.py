@@ -1,7 +1,11 @@
 """Authorization codes at the token endpoint (RFC 6749 4.1.3, RFC 7636 4.5, RFC 9396 6; ambiguities E6, F1, A21)."""
 
 import asyncio
+import base64
+import json
 from datetime import timedelta
+from decimal import Decimal
+from typing import Any
 
 import pytest
 
@@ -338,6 +342,35 @@ async def test_a_pending_grant_gives_a_token_that_opens_each_part_as_soon_as_it_
     assert body["scope"] == DATA
     assert seen == [None, "test_costs", DATA]
     assert (await shown(registered, grant.grant_id))["status"] == "pending"
+
+
+async def test_a_jwt_says_what_is_open_at_that_moment_and_whom_it_is_about(make_server, demo_catalog):
+    server = await user_server(make_server, demo_catalog, CDS_ACCESS_TOKEN_FORMAT="jwt")
+    app = await app_of(await server.register(USER_SCOPES))
+    grant = await app.grant(details=[DAILY], status=GrantStatus.PENDING)
+    tokens = await app.tokens(grant)
+    claims = []
+    half = HALF | {"share": Decimal("0.5")}
+    for decision in (
+        Decision(enabled_scope="test_costs"),
+        Decision(enabled_scope="test_usage", enabled_authorization_details=[half]),
+    ):
+        await grant_decisions.modify_by_operator(server.context, app.registered.access, grant.grant_id, decision)
+        tokens = answered(await app.refresh(tokens))
+        claims.append(claims_of(tokens["access_token"]))
+
+    assert [one["scope"] for one in claims] == ["test_costs", "test_usage"]
+    assert [one.get("authorization_details") for one in claims] == [None, [HALF]]
+    assert {one["cds_grant_id"] for one in claims} == {grant.grant_id}
+    assert (tokens["scope"], tokens["authorization_details"]) == (DATA, [DAILY])
+    assert (await app.introspect(tokens["access_token"]))["scope"] == "test_usage"
+
+
+def claims_of(access_token: str) -> dict[str, Any]:
+    """What a JWT says, unverified."""
+    payload = access_token.split(".")[1]
+    claims: dict[str, Any] = json.loads(base64.urlsafe_b64decode(payload + "=" * (-len(payload) % 4)))
+    return claims
 
 
 async def test_a_limited_grant_gives_what_is_left(server, registered, app):

@@ -13,6 +13,7 @@ from app.domain.tokens import ClientLogin, Inspected, Login, PublicLogin, Revoca
 from app.domain.user_tokens import REFRESH_GRACE_SECONDS, NewTokens, NotExchanged
 from app.schemas.clients import ClientInternal
 from app.schemas.grants import Grant, GrantInternal, GrantStatus
+from app.store.authorizations import RedisAuthorizations
 from app.store.connect import StoreConnection
 from app.store.connection import Connection
 from app.store.records import RedisRecords
@@ -208,6 +209,24 @@ async def test_a_code_that_expires_between_look_and_use_is_gone(scene: Scene) ->
     late = NOW + timedelta(seconds=60)
 
     assert await scene.user_tokens.redeem(scene.login, code, presented, scene.new(), now=late) is NotExchanged.GONE
+
+
+async def test_a_code_can_be_looked_at_before_and_after_its_use_until_it_expires(scene: Scene) -> None:
+    authorizations = RedisAuthorizations(scene.records.connection)
+    code = await scene.code(ttl_seconds=60)
+    before = await authorizations.code(code, now=NOW)
+    await scene.redeem(code)
+
+    assert before
+    assert before.grant_id == scene.grant.grant_id
+    assert await authorizations.code(code, now=NOW + timedelta(seconds=59)) == before
+    assert await authorizations.code(code, now=NOW + timedelta(seconds=60)) is None
+    for unknown in (
+        "",
+        RANDOM.handle(Handle.AUTHORIZATION_CODE, scene.rid),
+        RANDOM.handle(Handle.TRANSACTION, scene.rid),
+    ):
+        assert await authorizations.code(unknown, now=NOW) is None
 
 
 async def test_another_client_object_cannot_use_a_code_nor_spoil_it(scene: Scene) -> None:
