@@ -192,6 +192,19 @@ def shard_of(text: str) -> str:
     return hashlib.sha256(text.encode()).hexdigest()[:2]
 
 
+def code_of_transaction(transaction: str) -> str:
+    """The authorization code that the transaction with this handle leads to, when its user approves.
+
+    It is as hard to guess as the handle, which only the user's browser knows. That way a browser that sends the answer
+    twice gets the same code twice, and no code has to be kept for that.
+    """
+    match = _HANDLE.fullmatch(transaction)
+    if match is None or match[1] != Handle.TRANSACTION:
+        message = "not the handle of a transaction"
+        raise ValueError(message)
+    return f"{Handle.AUTHORIZATION_CODE}_{match[2]}_{digest(f'code of {transaction}')}"
+
+
 def shard_of_session(handle: str) -> str | None:
     """The shard that the handle of a session carries, or None when it does not have the shape of one."""
     match = _SESSION.fullmatch(handle)

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
 
-from app.crypto.tokens import Handle, registration_of_handle
+from app.crypto.tokens import Handle, code_of_transaction, registration_of_handle
 from app.domain.authorization_answers import failure, success
 from app.domain.authorization_store import AuthorizationRequest, AuthorizationStore, Transaction, UserSession, UserStore
 from app.domain.context import Context
@@ -118,6 +118,10 @@ async def require_suitable_user(question: Question) -> str | None:
 async def approve(question: Question) -> str:
     """Make or change the Grant, and send the browser back with a code. Two round trips; four with `cds_grant_id`.
 
+    Whoever presses the button twice makes one Grant, and is sent back with the same code both times: the browser only
+    follows the second answer. Once the Client has redeemed the code there is no second time, because it would redeem
+    the code again and lose what it got. It is up to the caller that both come from the same session.
+
     Returns:
         Where to send the browser: to the Client with a code, or with an error when its request is not acceptable any
         more.
@@ -132,7 +136,7 @@ async def approve(question: Question) -> str:
     randomness = question.context.randomness
     rid = question.access.registration_id
     approval = Approval(question.user.user_id, question.now, randomness.receipt_confirmation())
-    code = randomness.handle(Handle.AUTHORIZATION_CODE, rid)
+    code = code_of_transaction(question.handle)
     new_id = None if question.asked.cds_grant_id else randomness.object_id(rid, "g")
 
     async def attempt() -> str:
@@ -149,18 +153,31 @@ async def approve(question: Question) -> str:
         await question.context.records.apply(change)
         return success(question.issuer, question.asked, code)
 
-    return await until_written(attempt)
+    try:
+        return await until_written(attempt)
+    except RequestOver:
+        before = await question.authorizations.answered(question.handle, now=question.now)
+        if before is None or not before.approved:
+            raise
+        if await question.authorizations.code(code, now=question.now) is None:
+            raise
+        return success(question.issuer, before.transaction.request, code)
 
 
 async def decline(context: Context, authorizations: AuthorizationStore, handle: str, *, now: datetime) -> str:
-    """Send the browser back with `access_denied`. Nobody has to have signed in for that. One round trip.
+    """Send the browser back with `access_denied`, also when it asks twice. Nobody has to have signed in for that.
+
+    One round trip.
 
     Raises:
-        RequestOver: It has been answered or has expired.
+        RequestOver: It has been approved or has expired.
     """
     transaction = await authorizations.take_transaction(handle, now=now)
     if transaction is None:
-        raise RequestOver(_OVER)
+        before = await authorizations.answered(handle, now=now)
+        if before is None or before.approved:
+            raise RequestOver(_OVER)
+        transaction = before.transaction
     asked = transaction.request
     refusal = AccessDenied("The user has declined.")
     return failure(context.settings.public_url, asked.redirect_uri, asked.state, refusal)

@@ -19,6 +19,7 @@ from app.domain.records import CodeFacts
 
 __all__ = [
     "REQUEST_URI_PREFIX",
+    "Answered",
     "AuthorizationRequest",
     "AuthorizationStore",
     "CodeFacts",
@@ -75,6 +76,13 @@ class Transaction(Struct, kw_only=True, frozen=True):
     """Unix seconds: only a sign-in at or after this moment counts; 0 when any does."""
 
 
+class Answered(NamedTuple):
+    """A transaction that its user has approved, or else declined."""
+
+    approved: bool
+    transaction: Transaction
+
+
 class UserSession(Struct, kw_only=True, frozen=True):
     """A user who is signed in with one browser."""
 
@@ -124,8 +132,11 @@ class AuthorizationStore(Protocol):
         from `Records.apply`.
         """
 
+    async def answered(self, handle: str, *, now: datetime) -> Answered | None:
+        """What was answered to a transaction within the last minute: a browser may send its answer twice."""
+
     async def code(self, handle: str, *, now: datetime) -> CodeFacts | None:
-        """Look at an authorization code without using it up, so that its user sees a receipt (4.2)."""
+        """Look at an authorization code that nobody has redeemed yet, without using it up."""
 
 
 class UserStore(Protocol):
@@ -151,6 +162,3 @@ class UserStore(Protocol):
         self, user_id: str, *, before: int | None = None, limit: int = USER_GRANTS_PAGE
     ) -> list[UserGrant]:
         """What a user authorized, most recent first, beginning after the entry at position `before`."""
-
-    async def is_grant_of_user(self, user_id: str, grant_id: str) -> bool:
-        """Whether a Grant is among what a user authorized."""

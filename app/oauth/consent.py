@@ -1,6 +1,7 @@
 """The page on which a user decides about an authorization request, and the decision.
 
-Approving and declining are POSTs of our own page; of two that come for one request only the first counts.
+Approving and declining are POSTs of our own page. Of all that come for one request only the first counts; a browser
+that sends the same answer again, because the button was pressed twice, gets the same redirect again.
 
 Source: RFC 6749 4.1.1, 10.2 and 10.12; RFC 9396 11; CDS-WG1-02 8.3.
 """
@@ -45,7 +46,7 @@ async def show(request: Request[State]) -> Answer:
 
 async def decide(request: Request[State]) -> Answer:
     """POST of one of the two forms: back to the Client, either way."""
-    visit = await visits.arrive(request)
+    visit = await visits.arrive(request, even_answered=True)
     form = await read_form(request)
     match form.get("decision"):
         case "approve":

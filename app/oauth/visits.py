@@ -79,8 +79,10 @@ class Visit:
         return f"{purpose} {self.handle}"
 
 
-async def arrive(request: Request[State]) -> Visit:
+async def arrive(request: Request[State], *, even_answered: bool = False) -> Visit:
     """The visit that a request to `/oauth/authorize/{transaction}…` is. Two round trips.
+
+    With `even_answered` also when the user has answered just now: a button may be pressed twice.
 
     Raises:
         RequestOver: The authorization request is unknown, answered or expired, or its Client Object is switched off.
@@ -94,6 +96,9 @@ async def arrive(request: Request[State]) -> Visit:
     transaction, signed_in = await asyncio.gather(
         state["authorizations"].transaction(handle, now=now), sessions.current(request)
     )
+    if transaction is None and even_answered:
+        answered = await state["authorizations"].answered(handle, now=now)
+        transaction = answered.transaction if answered else None
     if transaction is None:
         raise RequestOver(OVER)
     note_client(request, transaction.request.client_id)

@@ -12,7 +12,7 @@ import msgspec
 from msgspec import Struct
 
 from app.crypto.tokens import Handle, digest, registration_of_handle
-from app.domain.authorization_store import CodeFacts, PushedRequest, Transaction
+from app.domain.authorization_store import Answered, CodeFacts, PushedRequest, Transaction
 from app.schemas.encoding import decode, encode
 from app.store import keys
 from app.store.connection import Connection, Script
@@ -63,13 +63,25 @@ class RedisAuthorizations:
         """See `AuthorizationStore.take_transaction`."""
         return await self._take(Handle.TRANSACTION, handle, Transaction, now)
 
+    async def answered(self, handle: str, *, now: datetime) -> Answered | None:
+        """See `AuthorizationStore.answered`; `apply.lua` and `take.lua` leave a mark in place of the expiry."""
+        key = _key(Handle.TRANSACTION, handle)
+        value: bytes | None = await self._connection.command("GET", key) if key else None
+        mark, _, rest = (value or b"").partition(b"\n")
+        kind, _, detail = mark.partition(b" ")
+        if kind == b"approved" and int(detail) > now.timestamp():
+            return Answered(approved=True, transaction=read(Transaction, rest))
+        return Answered(approved=False, transaction=read(Transaction, rest)) if kind == b"taken" else None
+
     async def code(self, handle: str, *, now: datetime) -> CodeFacts | None:
         """See `AuthorizationStore.code`; `redeem.lua` explains the value."""
         registration_id = registration_of_handle(Handle.AUTHORIZATION_CODE, handle)
         if registration_id is None:
             return None
         value: bytes | None = await self._connection.command("GET", keys.code(registration_id, digest(handle)))
-        *_, expires, facts = (value or b"").rsplit(b"\n", 2) if value else (b"0", b"")
+        if value is None or value.startswith(b"used\n"):
+            return None
+        *_, expires, facts = value.rsplit(b"\n", 2)
         return read(CodeFacts, facts) if int(expires) > now.timestamp() else None
 
     async def _take(self, kind: Handle, handle: str, type_: type[T], now: datetime) -> T | None:

@@ -49,10 +49,6 @@ class RedisUsers:
         found = await self._connection.command(*command)
         return [UserGrant(grant_id.decode(), int(score)) for grant_id, score in _pairs(found)]
 
-    async def is_grant_of_user(self, user_id: str, grant_id: str) -> bool:
-        """See `UserStore.is_grant_of_user`."""
-        return await self._connection.command("ZSCORE", _user_key(user_id), grant_id) is not None
-
 
 def _pairs(found: list[Any]) -> list[tuple[bytes, float]]:
     """Members and scores, whichever way the client library hands them out."""

@@ -675,29 +675,71 @@ async def test_the_answer_goes_to_the_client_with_its_state(registered: Register
         assert (sent["error"], sent["state"], sent["iss"]) == ("access_denied", "s-1", PUBLIC_URL)
 
 
-async def test_of_all_answers_to_a_request_the_first_one_counts(registered: Registered, browser: UserBrowser) -> None:
-    """Approving twice makes one Grant; declining afterwards changes nothing."""
+async def test_a_button_that_is_pressed_twice_counts_once_and_leads_to_the_same_place(
+    server: Server, registered: Registered, browser: UserBrowser
+) -> None:
+    """A browser follows the last answer only, so without that the Client would never get its code."""
     view = await consent_page(browser, await begin(registered))
-
     answers = await asyncio.gather(*(browser.submit(view, "Approve") for _ in range(20)))
-    late = await browser.submit(view, "Decline")
+    declining = await browser.open(await begin(registered))
+    declined = await asyncio.gather(*(browser.submit(declining, "Decline") for _ in range(5)))
 
-    assert sorted(answer.status_code for answer in answers) == [303] + [410] * 19
-    assert late.status_code == 410
+    assert {answer.status_code for answer in answers} == {303}
+    assert len({answer.headers["location"] for answer in answers}) == 1
+    assert "code=cdsac_" in answers[0].headers["location"]
+    assert len({answer.headers["location"] for answer in declined}) == 1
+    assert "error=access_denied" in declined[0].headers["location"]
+    assert len(await grants_by_users(registered)) == 1
+
+    server.clock.advance(minutes=2)
+    assert (await browser.submit(view, "Approve")).status_code == 410
+
+
+async def test_a_code_that_the_client_has_redeemed_is_not_handed_out_again(
+    server: Server, registered: Registered, browser: UserBrowser
+) -> None:
+    """The Client would redeem it a second time and lose its tokens (RFC 6749 4.1.2)."""
+    view = await consent_page(browser, await begin(registered))
+    sent = (await browser.submit(view, "Approve")).headers["location"]
+    secret = (await registered.credential_of(f"{registered.registration_id}-1"))["client_secret"]
+    code = dict(parse_qsl(urlsplit(sent).query))["code"]
+    form = {"grant_type": "authorization_code", "code": code}
+    token = await server.token_response(f"{registered.registration_id}-1", secret, **form)
+
+    again = await browser.submit(view, "Approve")
+
+    assert token.status_code == 200, token.text
+    assert again.status_code == 410
+
+
+async def test_an_answer_cannot_be_changed_and_not_be_repeated_from_elsewhere(
+    registered: Registered, browser: UserBrowser, other_browser: UserBrowser
+) -> None:
+    view = await consent_page(browser, await begin(registered))
+    await browser.submit(view, "Approve")
+    declining = await browser.open(await begin(registered))
+    await browser.submit(declining, "Decline")
+
+    assert (await browser.submit(view, "Decline")).status_code == 410
+    assert (await browser.submit(declining, "Approve")).status_code == 410
+    assert (await other_browser.submit(view, "Approve")).status_code == 400
+    await browser.press(await browser.open("/oauth/sign-in"), "Sign in", **SCHOOL)
+    assert (await browser.submit(view, "Approve")).status_code == 403
     assert len(await grants_by_users(registered)) == 1
 
 
 async def test_approving_and_declining_at_once_does_one_of_the_two(
     registered: Registered, browser: UserBrowser
 ) -> None:
+    await consent_page(browser, await begin(registered))
     for _ in range(10):
         before = len(await grants_by_users(registered))
         view = await browser.open(await begin(registered))
-        view = await browser.press(view, "Sign in", **MARA) if view.title.startswith("Sign in") else view
         answers = await asyncio.gather(*(browser.submit(view, name) for name in ("Approve", "Decline", "Approve")))
-        (sent,) = [answer.headers["location"] for answer in answers if answer.status_code == 303]
-        assert ("code=" in sent) == (len(await grants_by_users(registered)) == before + 1)
-        assert ("error=access_denied" in sent) == (len(await grants_by_users(registered)) == before)
+        (sent,) = {answer.headers["location"] for answer in answers if answer.status_code == 303}
+        made = len(await grants_by_users(registered)) - before
+        assert made == ("code=" in sent)
+        assert made == ("error=access_denied" not in sent)
 
 
 async def test_a_grant_of_another_user_goes_back_to_the_client_as_soon_as_somebody_has_signed_in(

@@ -75,7 +75,11 @@ for name, list in pairs(plan.created or {}) do each('ZADD', index_key(name), lis
 each('HDEL', prefix .. ':o', plan.remove or {})
 each('HSET', prefix .. ':o', split(ARGV[2]))
 each('HSET', prefix .. ':auth', plan.auth or {})
-for _, digest in ipairs(plan.spent or {}) do redis.call('DEL', prefix .. ':x:' .. digest) end
+for _, digest in ipairs(plan.spent or {}) do
+  local key = prefix .. ':x:' .. digest
+  local approved = string.format('approved %d\n', plan.now + 60)
+  redis.call('SET', key, approved .. string.match(redis.call('GET', key), '\n(.*)$'), 'EX', 60)
+end
 for _, code in ipairs(plan.codes or {}) do
   local value = table.concat({code[3], string.format('%.0f', rev + #ids), code[4]}, '\n')
   redis.call('SET', prefix .. ':c:' .. code[1], value, 'EX', code[2])
