@@ -2,6 +2,7 @@
 
 import sys
 from collections.abc import Mapping
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -177,18 +178,28 @@ def keys() -> None:
 
 
 @keys.command()
-@click.option("--no-new-key", is_flag=True, help="Add no key; only seal again what another key than the first sealed.")
-@click.option("--forget-old", is_flag=True, help="Drop the keys that nothing needs any more afterwards.")
-def rotate(*, no_new_key: bool, forget_old: bool) -> None:
-    """Put a new key in front and seal every stored client secret with it, while servers run.
+@click.argument("which", required=False, type=click.Choice(["secret", "signing"]))
+@click.option("--no-new-key", is_flag=True, help="Add no key; only finish what a new key has made necessary.")
+@click.option("--forget-old", is_flag=True, help="Drop the secret keys that nothing needs any more afterwards.")
+def rotate(which: str | None, *, no_new_key: bool, forget_old: bool) -> None:
+    """Put new keys in front, while servers run; WHICH is secret or signing, both by default.
 
-    The key goes into the file that CDS_SECRET_KEYS names, or into the one beside an embedded store. All servers have to
-    read that same file. Interrupt it at any time: called again, it goes on.
+    Every stored client secret is sealed with the new secret key. The new signing key is published at once and signs ten
+    minutes later; the old one stays published until the last access token that it has signed is over, and is dropped by
+    the next call after that.
+
+    Keys go into the files that CDS_SECRET_KEYS and CDS_SIGNING_KEYS name, or into those beside an embedded store. All
+    servers have to read these same files. Interrupt it at any time: called again, it goes on.
     """
     from app.upkeep import Wishes
     from app.upkeep import rotate as rotate_keys
 
-    wishes = Wishes(new_key=not no_new_key, forget_old=forget_old)
+    wishes = Wishes(
+        secret_keys=which != "signing",
+        signing_keys=which != "secret",
+        new_key=not no_new_key,
+        forget_old=forget_old,
+    )
     look_after(lambda settings: rotate_keys(settings, wishes, click.echo))
 
 
@@ -201,6 +212,46 @@ def reindex() -> None:
     from app.upkeep import reindex as rebuild
 
     look_after(lambda settings: rebuild(settings, click.echo))
+
+
+@main.group()
+def operator() -> None:
+    """People and systems of the utility, and the keys that they come with."""
+
+
+@operator.command("add")
+@click.argument("name")
+@click.option(
+    "--role",
+    required=True,
+    type=click.Choice(["viewer", "support", "admin", "introspector"]),
+    help="What the operator may do; introspector is for resource servers.",
+)
+def add_operator(name: str, role: str) -> None:
+    """Make the operator NAME and write the key to standard output: it is not shown again.
+
+    The key works at once, also on servers that run.
+    """
+    from app import operators
+
+    look_after(lambda settings: operators.add(settings, name, role, click.echo, partial(click.echo, err=True)))
+
+
+@operator.command("list")
+def list_operators() -> None:
+    """Write the names of all operators, their roles, and since when they are there."""
+    from app import operators
+
+    look_after(lambda settings: operators.show(settings, click.echo))
+
+
+@operator.command("revoke")
+@click.argument("name")
+def revoke_operator(name: str) -> None:
+    """Make the key of the operator NAME worthless, on servers that run within five seconds."""
+    from app import operators
+
+    look_after(lambda settings: operators.revoke(settings, name, click.echo))
 
 
 def look_after(action: "Callable[[Settings], Coroutine[Any, Any, bool]]") -> None:

@@ -5,12 +5,13 @@ import contextlib
 import time
 from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
 
 from joserfc.jwk import OctKey
 
-from app.crypto import key_files
+from app.crypto import key_files, signing_rotation
 from app.crypto.sealing import Sealer
 from app.crypto.secret_keys import HOW_TO_MAKE_ONE, load_secret_keys, new_key
 from app.errors import ConfigurationError
@@ -37,12 +38,39 @@ Tell = Callable[[str], None]
 class Wishes:
     """What a rotation is to do: add a key first, drop keys that nothing needs any more afterwards."""
 
+    secret_keys: bool = True
+    signing_keys: bool = True
     new_key: bool = True
     forget_old: bool = False
     settle_seconds: float = SETTLE_SECONDS
+    lead_seconds: int = signing_rotation.LEAD_SECONDS
 
 
 async def rotate(settings: Settings, wishes: Wishes, tell: Tell) -> bool:
+    """Rotate the keys that seal what is stored and those that sign tokens; whether all went well.
+
+    Raises:
+        ConfigurationError: The keys are not ours to change, or the settings or the store do not fit.
+        StoreUnavailable: The store does not answer; what was done is done, and the next call goes on.
+    """
+    path = signing_rotation.file_to_rotate(settings) if wishes.signing_keys else None
+    if wishes.secret_keys and not await rotate_secret_keys(settings, wishes, tell):
+        return False
+    if path:
+        signing_rotation.rotate(
+            path,
+            now=datetime.now(UTC),
+            access_token_ttl_seconds=settings.access_token_ttl_seconds,
+            add=wishes.new_key,
+            tell=tell,
+            lead_seconds=wishes.lead_seconds,
+        )
+    elif not wishes.secret_keys:
+        tell("There are no signing keys, because access tokens are opaque.")
+    return True
+
+
+async def rotate_secret_keys(settings: Settings, wishes: Wishes, tell: Tell) -> bool:
     """Put a new key in front and seal every stored client_secret with it; whether all of them could be.
 
     Args:

@@ -89,7 +89,7 @@ class Signer:
             now: Unix seconds.
         """
         self._follow()
-        one = self._signing(now)
+        one = self.signing_key(now)
         header = {"typ": kind, "alg": one.algorithm, "kid": one.kid}
         return jws.serialize_compact(header, encode(claims), one.key, registry=self._registries[one.algorithm])
 
@@ -116,7 +116,7 @@ class Signer:
         self._follow()
         return tuple(one for one in self._keys if one.is_known(now))
 
-    def _signing(self, now: int) -> SigningKey:
+    def signing_key(self, now: int) -> SigningKey:
         """The key that signs now; when none may yet, the one that will be the first, rather than nobody."""
         known = [one for one in self._keys if one.is_known(now)]
         ready = (one for one in known if one.signs_from <= now)

@@ -122,7 +122,10 @@ class AccessTokens:
         payload = self.signer.verify(access_token, kind=KIND, now=int(now.timestamp()))
         if payload is None:
             return None
-        reference = msgspec.json.decode(payload, type=_Jti).jti
+        try:
+            reference = msgspec.json.decode(payload, type=_Jti).jti
+        except msgspec.DecodeError:  # signed with our key, and still no token of ours
+            return None
         return reference if registration_of_jti(reference) else None
 
     def _remember(self, known: str, reference: str) -> None:

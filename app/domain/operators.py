@@ -111,7 +111,7 @@ class OperatorKeys:
 
     async def _operator_of(self, key_digest: str, now: datetime) -> Operator | None:
         seen = self._seen.get(key_digest)
-        if seen and (now - seen.at).total_seconds() < CHECK_SECONDS:
+        if seen and 0 <= (now - seen.at).total_seconds() < CHECK_SECONDS:  # below 0 the clock was set back
             return seen.operator
         operator = await self._store.find(key_digest)
         if operator is None:
