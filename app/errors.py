@@ -179,6 +179,35 @@ class WrongLogin(Refusal):
     title = "Forbidden"
 
 
+class SignInStopped(Refusal):
+    """The user did not go through with the sign-in at the identity provider."""
+
+    status = 403
+    code = "sign_in_stopped"
+    title = "Forbidden"
+
+
+class SignInFailed(Refusal):
+    """The identity provider answered something that nobody can be signed in with.
+
+    `way_on` is the path of the page on which the user can try again; whoever knows it fills it in.
+    """
+
+    status = 502
+    code = "sign_in_failed"
+    title = "Bad gateway"
+    way_on: str = ""
+
+
+class IdentityProviderUnavailable(SignInFailed):
+    """The identity provider does not answer in time, or says that it cannot."""
+
+    status = 503
+    code = "sign_in_unavailable"
+    title = "Service unavailable"
+    retry_after_seconds: ClassVar[int] = 10
+
+
 class RequestOver(Refusal):
     """An authorization request that has been answered, has expired, or never was."""
 

@@ -35,7 +35,7 @@ SECRET_NAMES = frozenset(
         "token",
     }
 )
-SECRET_PREFIXES = (b"cdsat_", b"cdscs_", b"cdspr_", b"cdsax_", b"cdsac_", b"cdsrt_", b"cdsus_", b"cdsop_")
+SECRET_PREFIXES = (b"cdsat_", b"cdscs_", b"cdspr_", b"cdsax_", b"cdsac_", b"cdsrt_", b"cdsus_", b"cdssi_", b"cdsop_")
 SECRET = re.compile(rb"(" + b"|".join(SECRET_PREFIXES) + rb")[A-Za-z0-9_-]+")
 BLACKENED = "[redacted]"
 

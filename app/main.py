@@ -18,6 +18,7 @@ from app.domain.access_tokens import AccessTokens
 from app.domain.context import Context
 from app.domain.grant_times import settle_due
 from app.domain.links import Links
+from app.domain.oidc import IdentityProvider
 from app.domain.operators import OperatorKeys
 from app.files.file_store import FileStore
 from app.oauth import (
@@ -25,6 +26,7 @@ from app.oauth import (
     authorization,
     authorizations,
     consent,
+    identity_provider,
     introspection,
     jwks,
     pushed_requests,
@@ -75,13 +77,15 @@ def utc_now() -> datetime:
 class Parts:
     """What changes from one installation to the next, or in a test.
 
-    `store` None: connected from the settings when the application starts, and closed when it ends.
+    `store` None: connected from the settings when the application starts, and closed when it ends. `identity_provider`
+    None: the one of the settings, if they have any.
     """
 
     now: Callable[[], datetime] = utc_now
     clock: Callable[[], float] = time.monotonic
     randomness: Randomness | None = None
     store: StoreConnection | None = None
+    identity_provider: IdentityProvider | None = None
 
 
 class Service:
@@ -127,6 +131,8 @@ class Service:
     async def stop(self) -> None:
         """Finish what is under way and let go of the store."""
         self.draining = True
+        if self.state and self.state["identity_provider"]:
+            await self.state["identity_provider"].close()
         if self._connection:
             await self._connection.close()
         if self._store and self._store is not self.parts.store:
@@ -158,6 +164,7 @@ class Service:
             *authorization.routes,
             *consent.routes,
             *sign_in.routes,
+            *identity_provider.routes,
             *receipt.routes,
             *authorizations.routes,
             *clients.routes,
@@ -206,11 +213,24 @@ def build_state(settings: Settings, catalog: Catalog, connection: Connection, pa
         user_tokens=RedisUserTokens(records, context.randomness),
         authorizations=RedisAuthorizations(connection),
         users=RedisUsers(connection),
+        identity_provider=parts.identity_provider or open_identity_provider(settings, parts.clock),
         opened_files=RedisOpenedFiles(records),
         operators=OperatorKeys(RedisOperators(connection)),
         limiters=limiters,
         now=parts.now,
     )
+
+
+def open_identity_provider(settings: Settings, clock: Callable[[], float]) -> IdentityProvider | None:
+    """The identity provider of the settings, which is not asked for anything yet."""
+    issuer, client_id = settings.user_oidc_issuer, settings.user_oidc_client_id
+    if issuer is None or client_id is None or settings.user_oidc_client_secret is None:
+        return None
+    # Its libraries take a fifth of a second and some memory, which only those should spend who have a provider.
+    from app.identity.provider import Agreement, OpenIdProvider  # noqa: PLC0415
+
+    redirect_uri = settings.public_url + identity_provider.CALLBACK_PATH
+    return OpenIdProvider(Agreement(issuer, client_id, settings.user_oidc_client_secret, redirect_uri), clock)
 
 
 def create_app(settings: Settings, catalog: Catalog) -> Service:

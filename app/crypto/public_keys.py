@@ -66,7 +66,7 @@ def _require_key(members: dict[str, str]) -> None:
     try:
         match kind:
             case "RSA":
-                _require_rsa_size(members.get("n", ""))
+                require_rsa_size(members.get("n", ""))
                 _ = RSAKey.import_key(numbers).public_key
             case "EC" if members.get("crv") in _CURVES["EC"]:
                 _ = ECKey.import_key(numbers).public_key
@@ -78,7 +78,8 @@ def _require_key(members: dict[str, str]) -> None:
         raise ValueError("not a key") from error
 
 
-def _require_rsa_size(modulus: str) -> None:
+def require_rsa_size(modulus: str) -> None:
+    """Refuse a modulus of absurd size. Raises ValueError."""
     # Before the import, because joserfc warns about small keys, and a key of a Client is nothing to warn us about.
     bits = int.from_bytes(urlsafe_b64decode(modulus + "=" * (-len(modulus) % 4))).bit_length()
     if not MIN_RSA_BITS <= bits <= MAX_RSA_BITS:

@@ -24,6 +24,7 @@ _HANDLE = re.compile(rf"(cds[a-z]{{2}})_({_REGISTRATION_ID})_[A-Za-z0-9_-]{{43}}
 _REFRESH_TOKEN = re.compile(rf"(cdsrt_({_REGISTRATION_ID})_([A-Za-z0-9_-]{{22}}))[A-Za-z0-9_-]{{43}}")
 _OPERATOR_KEY = re.compile(r"cdsop_[A-Za-z0-9_-]{43}")
 _SESSION = re.compile(r"cdsus_([0-9a-f]{2})_[A-Za-z0-9_-]{43}")
+_SIGN_IN = re.compile(r"cdssi_([0-9a-f]{2})_[A-Za-z0-9_-]{43}")
 
 REGISTRATION_ID_LENGTH = 14
 ADMIN = "0"
@@ -100,6 +101,10 @@ class Randomness:
     def session(self) -> str:
         """A handle for a user's session, which is in no registration but in a shard of its own choice."""
         return f"cdsus_{secrets.token_hex(1)}_{secrets.token_urlsafe(32)}"
+
+    def sign_in(self) -> str:
+        """A handle for a sign-in with the identity provider, in a shard of its own choice: the `state` of OAuth."""
+        return f"cdssi_{secrets.token_hex(1)}_{secrets.token_urlsafe(32)}"
 
     def receipt_confirmation(self) -> str:
         """A code that a person can read out: ten characters without look-alikes."""
@@ -208,4 +213,10 @@ def code_of_transaction(transaction: str) -> str:
 def shard_of_session(handle: str) -> str | None:
     """The shard that the handle of a session carries, or None when it does not have the shape of one."""
     match = _SESSION.fullmatch(handle)
+    return match[1] if match else None
+
+
+def shard_of_sign_in(handle: str) -> str | None:
+    """The shard that the handle of a sign-in carries, or None when it does not have the shape of one."""
+    match = _SIGN_IN.fullmatch(handle)
     return match[1] if match else None

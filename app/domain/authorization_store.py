@@ -24,6 +24,7 @@ __all__ = [
     "AuthorizationStore",
     "CodeFacts",
     "PushedRequest",
+    "SignInAttempt",
     "Transaction",
     "UserGrant",
     "UserSession",
@@ -96,6 +97,21 @@ class UserSession(Struct, kw_only=True, frozen=True):
     """Unix seconds."""
 
 
+class SignInAttempt(Struct, kw_only=True, frozen=True):
+    """A user's way to the identity provider and back. Nothing in it opens anything without the browser's cookie."""
+
+    browser_digest: str
+    """Digest of a cookie: the one browser that may come back."""
+    transaction: str
+    """The handle of the authorization request that goes on afterwards; empty when there is none."""
+    grant_id: str
+    """The Grant whose receipt a user wants to see who came without one; may be empty."""
+    again: bool
+    """Whether the user has to prove anew who it is (`prompt=login`)."""
+    started_at: int
+    """Unix seconds."""
+
+
 class UserGrant(NamedTuple):
     """An entry of what a user authorized. The Grant itself may never have come into being; readers skip those."""
 
@@ -150,6 +166,12 @@ class UserStore(Protocol):
 
     async def end_session(self, handle: str) -> None:
         """Forget a session."""
+
+    async def begin_sign_in(self, handle: str, attempt: SignInAttempt, *, now: datetime, ttl_seconds: int) -> None:
+        """Keep an attempt to sign in under a new handle (`Randomness.sign_in`)."""
+
+    async def take_sign_in(self, handle: str, *, now: datetime) -> SignInAttempt | None:
+        """Hand an attempt to sign in out and forget it. Of two that race with one handle only one gets it."""
 
     async def note_user_grant(self, user_id: str, grant_id: str, *, created: datetime) -> None:
         """Enter a Grant into what a user authorized; without effect when it is there already.

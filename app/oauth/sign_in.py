@@ -25,6 +25,10 @@ from app.web.state import State
 SIGN_IN: Final = "sign in"
 DECLINE: Final = "decline"
 SIGN_IN_PATH: Final = "/oauth/sign-in"
+STOPPED: Final = "stopped"
+"""In the query of a sign-in page: the user has come back from the identity provider without having signed in."""
+
+_STOPPED: Final = "You have not been signed in, and nothing has been shared. Try again if you like."
 _TEMPLATE: Final = "oauth/templates/sign_in.html"
 
 
@@ -59,7 +63,7 @@ def for_request(request: Request[State], visit: Visit, *, failure: str = "", use
         decline_token=visit.token(DECLINE),
         oidc=visits.path_of(state, visit.handle, "oidc") if not visit.sandbox and _has_oidc(state) else "",
         has_test_accounts=visit.sandbox,
-        failure=failure,
+        failure=failure or _stopped(request),
         username=username,
         grant_id="",
     )
@@ -67,7 +71,7 @@ def for_request(request: Request[State], visit: Visit, *, failure: str = "", use
 
 async def show_sign_in(request: Request[State]) -> Answer:
     """GET of the sign-in page by itself; `grant_id` names the receipt that is to be shown afterwards."""
-    return _by_itself(request, browser_of(request), _grant_id(request.query_params.get("grant_id", "")))
+    return _by_itself(request, browser_of(request), grant_id_of(request))
 
 
 async def sign_in(request: Request[State]) -> Answer:
@@ -89,10 +93,21 @@ async def signed_in(request: Request[State], grant_id: str, user: User) -> Answe
     return redirect(base_path(request.state) + own, headers=[cookie])
 
 
+def grant_id_of(request: Request[State]) -> str:
+    """The Grant that the query of a sign-in page names, or nothing."""
+    return _grant_id(request.query_params.get("grant_id", ""))
+
+
+def path_by_itself(state: State, grant_id: str = "", *, below: str = "", stopped: bool = False) -> str:
+    """The path of the sign-in page by itself, or of something below it."""
+    query = [f"grant_id={grant_id}"] if _grant_id(grant_id) else []
+    query += [STOPPED] if stopped else []
+    return base_path(state) + SIGN_IN_PATH + below + ("?" + "&".join(query) if query else "")
+
+
 def to_sign_in(request: Request[State], grant_id: str = "") -> Answer:
     """Send a user to the sign-in page, and on to the receipt of a Grant afterwards."""
-    query = f"?grant_id={grant_id}" if _grant_id(grant_id) else ""
-    return redirect(base_path(request.state) + SIGN_IN_PATH + query)
+    return redirect(path_by_itself(request.state, grant_id))
 
 
 async def sign_out(request: Request[State]) -> Answer:
@@ -132,9 +147,9 @@ def _by_itself(
         action=base_path(state) + SIGN_IN_PATH,
         form_token=form_token(browser.secret, SIGN_IN),
         decline_token="",
-        oidc=_oidc_by_itself(state, grant_id) if _has_oidc(state) else "",
+        oidc=path_by_itself(state, grant_id, below="/oidc") if _has_oidc(state) else "",
         has_test_accounts=bool(accounts),
-        failure=failure,
+        failure=failure or _stopped(request),
         username=username,
         grant_id=grant_id,
     )
@@ -165,11 +180,11 @@ def _grant_id(text: str) -> str:
 
 
 def _has_oidc(state: State) -> bool:
-    return state["settings"].user_oidc_issuer is not None
+    return state["identity_provider"] is not None
 
 
-def _oidc_by_itself(state: State, grant_id: str) -> str:
-    return f"{base_path(state)}{SIGN_IN_PATH}/oidc" + (f"?grant_id={grant_id}" if grant_id else "")
+def _stopped(request: Request[State]) -> str:
+    return _STOPPED if STOPPED in request.query_params else ""
 
 
 routes = [

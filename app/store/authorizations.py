@@ -85,11 +85,7 @@ class RedisAuthorizations:
         return read(CodeFacts, facts) if int(expires) > now.timestamp() else None
 
     async def _take(self, kind: Handle, handle: str, type_: type[T], now: datetime) -> T | None:
-        key = _key(kind, handle)
-        if key is None:
-            return None
-        taken = await self._connection.run("take", [key], secrets.token_urlsafe(9), int(now.timestamp()))
-        return read(type_, taken) if taken else None
+        return await take(self._connection, _key(kind, handle), type_, now)
 
 
 async def keep(connection: Connection, key: str | None, value: Struct, now: datetime, ttl_seconds: int) -> None:
@@ -106,6 +102,14 @@ async def look(connection: Connection, key: str, type_: type[T], now: datetime) 
     value: bytes | None = await connection.command("GET", key)
     mark, _, rest = (value or b"").partition(b"\n")
     return read(type_, rest) if mark.isdigit() and int(mark) > now.timestamp() else None
+
+
+async def take(connection: Connection, key: str | None, type_: type[T], now: datetime) -> T | None:
+    """What is kept under `key`, which is gone then; None when it was already, and for a key of None."""
+    if key is None:
+        return None
+    taken = await connection.run("take", [key], secrets.token_urlsafe(9), int(now.timestamp()))
+    return read(type_, taken) if taken else None
 
 
 def read(type_: type[T], value: bytes) -> T:

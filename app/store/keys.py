@@ -24,7 +24,8 @@ Below a prefix:
 | `:due` | sorted set | local ids of Grants by the second at which time changes them |
 
 Of a shard: `{3f}:events` (stream) and `{3f}:registrations` (sorted set by creation). Users belong to no registration;
-`{3f}:session:…` (string) and `{3f}:user:…` (sorted set: grant_ids that the user authorized) are spread over the shards.
+`{3f}:session:…` and `{3f}:sign-in:…` (strings) and `{3f}:user:…` (sorted set: grant_ids that the user authorized) are
+spread over the shards.
 
 Server-Provided Files belong to no registration. The library has their records under one prefix, `{files}`: operators
 share a file by hand now and then, and Clients never get there, because they read the copies in their own registration.
@@ -76,6 +77,11 @@ def code(registration_id: str, handle_digest: str) -> str:
 def session(shard: str, handle_digest: str) -> str:
     """A user's session."""
     return f"{{{shard}}}:session:{handle_digest}"
+
+
+def sign_in(shard: str, handle_digest: str) -> str:
+    """A user's way to the identity provider and back."""
+    return f"{{{shard}}}:sign-in:{handle_digest}"
 
 
 def user(shard: str, user_digest: str) -> str:

@@ -1,4 +1,4 @@
-"""Sessions of users and what they authorized: the one implementation of `app.domain.authorization_store.UserStore`.
+"""Sessions of users, how they begin, and what users authorized: the one implementation of `UserStore`.
 
 Users belong to no registration, so their sessions and lists are spread over all shards.
 """
@@ -7,10 +7,10 @@ import zlib
 from datetime import datetime
 from typing import Any
 
-from app.crypto.tokens import digest, shard_of, shard_of_session
-from app.domain.authorization_store import USER_GRANTS_PAGE, UserGrant, UserSession
+from app.crypto.tokens import digest, shard_of, shard_of_session, shard_of_sign_in
+from app.domain.authorization_store import USER_GRANTS_PAGE, SignInAttempt, UserGrant, UserSession
 from app.store import keys
-from app.store.authorizations import keep, look
+from app.store.authorizations import keep, look, take
 from app.store.connection import Connection
 from app.store.indexes import POSITIONS_PER_SECOND
 
@@ -34,6 +34,14 @@ class RedisUsers:
         """See `UserStore.end_session`."""
         if key := _session_key(handle):
             await self._connection.command("DEL", key, writes=True)
+
+    async def begin_sign_in(self, handle: str, attempt: SignInAttempt, *, now: datetime, ttl_seconds: int) -> None:
+        """See `UserStore.begin_sign_in`."""
+        await keep(self._connection, _sign_in_key(handle), attempt, now, ttl_seconds)
+
+    async def take_sign_in(self, handle: str, *, now: datetime) -> SignInAttempt | None:
+        """See `UserStore.take_sign_in`."""
+        return await take(self._connection, _sign_in_key(handle), SignInAttempt, now)
 
     async def note_user_grant(self, user_id: str, grant_id: str, *, created: datetime) -> None:
         """See `UserStore.note_user_grant`."""
@@ -65,6 +73,11 @@ def _position(created: datetime, grant_id: str) -> int:
 def _session_key(handle: str) -> str | None:
     shard = shard_of_session(handle)
     return keys.session(shard, digest(handle)) if shard else None
+
+
+def _sign_in_key(handle: str) -> str | None:
+    shard = shard_of_sign_in(handle)
+    return keys.sign_in(shard, digest(handle)) if shard else None
 
 
 def _user_key(user_id: str) -> str:

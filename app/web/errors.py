@@ -9,6 +9,7 @@ import re
 from typing import Any
 
 from app.errors import (
+    IdentityProviderUnavailable,
     InsufficientScope,
     InvalidClient,
     InvalidToken,
@@ -82,7 +83,7 @@ def refusal_headers(refusal: Refusal) -> list[tuple[bytes, bytes]]:
                 (b"retry-after", b"%d" % refusal.retry_after_seconds),
                 (b"ratelimit", b'"default";r=0;t=%d' % refusal.retry_after_seconds),
             ]
-        case StoreUnavailable():
+        case StoreUnavailable() | IdentityProviderUnavailable():
             return [(b"retry-after", b"%d" % refusal.retry_after_seconds)]
         case RangeNotSatisfiable():
             return [(b"content-range", b"bytes */%d" % refusal.size_bytes)]

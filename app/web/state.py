@@ -7,6 +7,7 @@ from typing import TypedDict
 
 from app.domain.authorization_store import AuthorizationStore, UserStore
 from app.domain.context import Context
+from app.domain.oidc import IdentityProvider
 from app.domain.opened_files import OpenedFiles
 from app.domain.operators import OperatorKeys
 from app.domain.tokens import TokenStore
@@ -34,6 +35,7 @@ class State(TypedDict):
     user_tokens: UserTokenStore
     authorizations: AuthorizationStore
     users: UserStore
+    identity_provider: IdentityProvider | None
     opened_files: OpenedFiles
     operators: OperatorKeys
     limiters: Limiters

@@ -1,0 +1,373 @@
+"""Signing real customers in with the OpenID Connect provider of the utility: the rules, without the HTTP.
+
+The code flow with PKCE, `state` and `nonce`. What has to stay secret between the two halves of a sign-in is made of
+the browser's own cookie, so that an answer is good for nobody but the browser that asked for it, and nothing in the
+store helps anybody else.
+
+Source: OpenID Connect Core 1.0 3.1 and 5.3; OpenID Connect Discovery 1.0 3 and 4.3; RFC 7636; RFC 9207; RFC 9700 4.4,
+4.5.
+"""
+
+import base64
+import hmac
+import math
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Any, Final, NamedTuple, Protocol
+from urllib.parse import urlsplit
+
+from msgspec import Struct
+
+from app.crypto.id_tokens import ALGORITHMS, BadIdToken, UnknownKey, VerificationKey, claims_of
+from app.crypto.tokens import Randomness, digest
+from app.domain.authorization_store import SignInAttempt, UserStore
+from app.domain.urls import parse
+from app.domain.users import User
+from app.errors import CookiesNeeded, IdentityProviderUnavailable, RequestOver, SignInFailed, SignInStopped
+
+SIGN_IN_SECONDS: Final = 900
+"""How long a user may take at the identity provider; some send mails with codes."""
+
+LEEWAY_SECONDS: Final = 30
+"""How far the clock of the identity provider may be from ours."""
+
+MAX_CODE_LENGTH: Final = 4096
+_MAX_SUBJECT_LENGTH: Final = 255
+_MAX_NAME_LENGTH: Final = 100
+_NAME_CLAIMS: Final = ("name", "preferred_username", "email")
+_NAMELESS: Final = "a customer"
+
+_STOPPED: Final = frozenset(
+    {
+        "access_denied",
+        "login_required",
+        "interaction_required",
+        "consent_required",
+        "account_selection_required",
+    }
+)
+_BUSY: Final = frozenset({"temporarily_unavailable", "server_error"})
+_OTHER_ERRORS: Final = frozenset(
+    {
+        "invalid_request",
+        "unauthorized_client",
+        "unsupported_response_type",
+        "invalid_scope",
+        "request_not_supported",
+        "registration_not_supported",
+    }
+)
+
+_FAILED: Final = (
+    "The sign-in service answered in a way that we cannot rely on, so you were not signed in. Nothing has been shared."
+    " Please try again; if it happens once more, tell our help desk."
+)
+_UNAVAILABLE: Final = (
+    "The sign-in service does not answer at the moment. Nothing is lost and nothing has been shared. Please try again"
+    " in a minute."
+)
+_OVER: Final = (
+    "This sign-in has been used already, or it has taken too long. If you have just signed in, everything is as you"
+    " left it; else go back to where you came from and start again."
+)
+_OTHER_BROWSER: Final = (
+    "This sign-in was started in another browser, or this one does not keep our cookie. Allow cookies for this site and"
+    " start again. Nothing has been shared."
+)
+
+
+class ProviderMetadata(Struct, kw_only=True, frozen=True):
+    """What an identity provider says of itself (Discovery 3), as far as we use it."""
+
+    issuer: str
+    authorization_endpoint: str
+    token_endpoint: str
+    jwks_uri: str
+    userinfo_endpoint: str | None = None
+    token_endpoint_auth_methods_supported: tuple[str, ...] = ("client_secret_basic",)
+    id_token_signing_alg_values_supported: tuple[str, ...] = ("RS256",)
+    authorization_response_iss_parameter_supported: bool = False
+
+
+class SignInQuestion(NamedTuple):
+    """What goes to the identity provider with the browser.
+
+    Args:
+        again: The user has to prove anew who it is.
+    """
+
+    state: str
+    nonce: str
+    code_verifier: str
+    again: bool
+
+
+class SignInAnswer(NamedTuple):
+    """What the browser brings back from the identity provider; None for what it does not bring."""
+
+    state: str | None
+    code: str | None
+    error: str | None
+    iss: str | None
+
+
+class IssuedTokens(NamedTuple):
+    """What a code was exchanged for."""
+
+    id_token: str
+    access_token: str | None
+
+
+class IdentityProvider(Protocol):
+    """An OpenID Connect provider, over HTTP.
+
+    Every method raises IdentityProviderUnavailable when it does not answer, and SignInFailed when it answers nonsense.
+    """
+
+    client_id: str
+    """What it knows this server by."""
+
+    async def metadata(self) -> ProviderMetadata:
+        """What it says of itself, remembered for a while."""
+
+    async def keys(self, *, fresh: bool = False) -> Sequence[VerificationKey]:
+        """Its keys, remembered for a while unless they are to be `fresh`."""
+
+    async def authorization_url(self, question: SignInQuestion) -> str:
+        """Where to send the browser."""
+
+    async def redeem(self, code: str, code_verifier: str) -> IssuedTokens:
+        """Exchange a code."""
+
+    async def userinfo(self, access_token: str) -> dict[str, Any]:
+        """The claims of the user whom an access token was issued for."""
+
+    async def close(self) -> None:
+        """Let go of all connections."""
+
+
+async def begin(
+    provider: IdentityProvider,
+    users: UserStore,
+    randomness: Randomness,
+    attempt: SignInAttempt,
+    *,
+    browser_secret: str,
+    now: datetime,
+) -> str:
+    """Begin a sign-in: the URL at the identity provider.
+
+    Args:
+        browser_secret: Of the cookie whose digest is in the attempt.
+        now: When the user asked.
+
+    Raises:
+        IdentityProviderUnavailable, SignInFailed: It cannot be reached, or used. Nothing was stored.
+    """
+    state = randomness.sign_in()
+    nonce, code_verifier = _nonce(browser_secret, state), _code_verifier(browser_secret, state)
+    url = await provider.authorization_url(SignInQuestion(state, nonce, code_verifier, attempt.again))
+    await users.begin_sign_in(state, attempt, now=now, ttl_seconds=SIGN_IN_SECONDS)
+    return url
+
+
+async def attempt_of(users: UserStore, answer: SignInAnswer, *, browser_digest: str, now: datetime) -> SignInAttempt:
+    """The attempt that an answer belongs to. It can be asked for once.
+
+    Raises:
+        RequestOver: There is none, or there is none any more.
+        CookiesNeeded: It is not this browser's.
+    """
+    attempt = await users.take_sign_in(answer.state, now=now) if answer.state else None
+    if attempt is None:
+        raise RequestOver(_OVER)
+    if not hmac.compare_digest(attempt.browser_digest, browser_digest):
+        raise CookiesNeeded(_OTHER_BROWSER)
+    return attempt
+
+
+async def finish(
+    provider: IdentityProvider, attempt: SignInAttempt, answer: SignInAnswer, *, browser_secret: str, now: datetime
+) -> User:
+    """The user whom the identity provider has found out in an attempt.
+
+    Raises:
+        SignInStopped: The user did not go through with it.
+        IdentityProviderUnavailable: It does not answer.
+        SignInFailed: What it says proves nothing.
+    """
+    metadata = await provider.metadata()
+    require_own_answer(metadata, answer)
+    refuse_error(answer)
+    if not answer.code or len(answer.code) > MAX_CODE_LENGTH or not answer.code.isprintable():
+        raise failed("the answer has neither a code nor an error")
+    state = answer.state or ""
+    tokens = await provider.redeem(answer.code, _code_verifier(browser_secret, state))
+    claims = await _proven_claims(provider, metadata, tokens.id_token)
+    require_claims(claims, metadata.issuer, provider.client_id, nonce=_nonce(browser_secret, state), now=now)
+    if attempt.again:
+        require_recent_sign_in(claims, since=attempt.started_at)
+    subject = subject_of(claims)
+    name = shown_name(claims) or await _name_from_userinfo(provider, metadata, tokens, subject)
+    # An issuer is a URL without a fragment, so the two parts cannot run into each other.
+    return User(f"oidc:{metadata.issuer}#{subject}", name or _NAMELESS, sandbox=False)
+
+
+def usable_metadata(document: object, issuer: str) -> Mapping[str, Any]:
+    """The discovery document of this very issuer, with every URL in it that we use being acceptable.
+
+    Raises:
+        SignInFailed: It is none.
+    """
+    if not isinstance(document, dict) or document.get("issuer") != issuer:
+        raise failed("discovery: the issuer is not CDS_USER_OIDC_ISSUER")
+    for name in ("authorization_endpoint", "token_endpoint", "jwks_uri", "userinfo_endpoint"):
+        url = document.get(name)
+        if not (name == "userinfo_endpoint" and url is None) and not is_endpoint(url, issuer):
+            raise failed(f"discovery: {name} is not an https URL")
+    offered = document.get("id_token_signing_alg_values_supported", ["RS256"])
+    if not isinstance(offered, list) or not ALGORITHMS.intersection(filter(_is_text, offered)):
+        raise failed("discovery: no signature of ID tokens that we accept")
+    challenges = document.get("code_challenge_methods_supported", ["S256"])
+    if not isinstance(challenges, list) or "S256" not in challenges:
+        raise failed("discovery: no PKCE with S256")
+    return document
+
+
+def is_endpoint(url: object, issuer: str) -> bool:
+    """Whether something is a URL that may be used: https, or http of this machine when the issuer is that, too."""
+    found = parse(url) if isinstance(url, str) else None
+    if found is None or found.has_fragment or found.has_userinfo:
+        return False
+    return found.scheme == "https" or (found.is_loopback and urlsplit(issuer).scheme == "http")
+
+
+def require_own_answer(metadata: ProviderMetadata, answer: SignInAnswer) -> None:
+    """Refuse what another provider has answered (RFC 9207 2.4). Raises SignInFailed."""
+    expected = answer.iss is not None or metadata.authorization_response_iss_parameter_supported
+    if expected and answer.iss != metadata.issuer:
+        raise failed("the answer has the iss of another provider")
+
+
+def refuse_error(answer: SignInAnswer) -> None:
+    """Raise what the error of an answer means, if it has one.
+
+    Raises:
+        SignInStopped: The user did not want to go on, or could not.
+        IdentityProviderUnavailable: The provider cannot, for now.
+        SignInFailed: Any other error.
+    """
+    if answer.error is None:
+        return
+    if answer.error in _STOPPED:
+        raise SignInStopped("You have not been signed in. Nothing has been shared.")
+    if answer.error in _BUSY:
+        raise unavailable(f"the provider answered {answer.error}")
+    # Whoever crafts a link chooses this text, so only known ones get into the log.
+    raise failed(f"the provider answered {answer.error if answer.error in _OTHER_ERRORS else 'an unknown error'}")
+
+
+def require_claims(claims: Mapping[str, Any], issuer: str, client_id: str, *, nonce: str, now: datetime) -> None:
+    """Refuse an ID token that is not about this sign-in (Core 3.1.3.7). Raises SignInFailed."""
+    seconds = now.timestamp()
+    if claims.get("iss") != issuer:
+        raise failed("ID token: wrong iss")
+    audience = claims.get("aud")
+    audiences = audience if isinstance(audience, list) else [audience]
+    if client_id not in audiences:
+        raise failed("ID token: wrong aud")
+    if claims.get("azp", client_id if len(audiences) == 1 else None) != client_id:
+        raise failed("ID token: wrong azp")
+    if not _is_moment(claims.get("exp")) or claims["exp"] <= seconds - LEEWAY_SECONDS:
+        raise failed("ID token: expired")
+    if not _is_moment(claims.get("iat")) or claims["iat"] > seconds + LEEWAY_SECONDS:
+        raise failed("ID token: iat is not in the past")
+    if not _is_moment(claims.get("nbf", 0)) or claims.get("nbf", 0) > seconds + LEEWAY_SECONDS:
+        raise failed("ID token: not valid yet")
+    given = claims.get("nonce")
+    if not isinstance(given, str) or not given.isascii() or not hmac.compare_digest(given, nonce):
+        raise failed("ID token: wrong nonce")
+
+
+def require_recent_sign_in(claims: Mapping[str, Any], *, since: int) -> None:
+    """Refuse a user who was signed in before, when a new sign-in was asked for (Core 3.1.2.1). Raises SignInFailed."""
+    if not _is_moment(claims.get("auth_time")) or claims["auth_time"] < since - LEEWAY_SECONDS:
+        raise failed("ID token: the user has not signed in anew")
+
+
+def subject_of(claims: Mapping[str, Any]) -> str:
+    """Who a user is at the provider, for ever (Core 2). Raises SignInFailed."""
+    subject = claims.get("sub")
+    if not isinstance(subject, str) or not 0 < len(subject) <= _MAX_SUBJECT_LENGTH or not subject.isascii():
+        raise failed("ID token: no usable sub")
+    return subject
+
+
+def shown_name(claims: Mapping[str, Any]) -> str:
+    """What pages may call a user; empty when the claims have nothing for it."""
+    for claim in _NAME_CLAIMS:
+        value = claims.get(claim)
+        if isinstance(value, str):
+            name = " ".join("".join(letter if letter.isprintable() else " " for letter in value[:1000]).split())
+            if name:
+                return name if len(name) <= _MAX_NAME_LENGTH else f"{name[: _MAX_NAME_LENGTH - 1]}…"
+    return ""
+
+
+def failed(cause: str) -> SignInFailed:
+    """What a user sees when the provider's answer is not good; the cause is for the log."""
+    return SignInFailed(_FAILED, detail=cause)
+
+
+def unavailable(cause: str) -> IdentityProviderUnavailable:
+    """What a user sees when there is no answer; the cause is for the log."""
+    return IdentityProviderUnavailable(_UNAVAILABLE, detail=cause)
+
+
+async def _proven_claims(provider: IdentityProvider, metadata: ProviderMetadata, id_token: str) -> dict[str, Any]:
+    """The claims of an ID token that the provider has signed, perhaps with a key that it has only had for a moment."""
+    algorithms = metadata.id_token_signing_alg_values_supported
+    try:
+        try:
+            return claims_of(id_token, await provider.keys(), algorithms)
+        except UnknownKey:
+            return claims_of(id_token, await provider.keys(fresh=True), algorithms)
+    except UnknownKey as error:
+        raise failed("ID token: signed with a key that the provider does not publish") from error
+    except BadIdToken as error:
+        raise failed(f"ID token: {error}") from error
+
+
+async def _name_from_userinfo(
+    provider: IdentityProvider, metadata: ProviderMetadata, tokens: IssuedTokens, subject: str
+) -> str:
+    """The name of a user of whom the ID token does not tell it. Nobody is turned away for the lack of a name."""
+    if metadata.userinfo_endpoint is None or tokens.access_token is None:
+        return ""
+    try:
+        claims = await provider.userinfo(tokens.access_token)
+    except SignInFailed:
+        return ""
+    # Core 5.3.2: without the same sub it may be about somebody else.
+    return shown_name(claims) if claims.get("sub") == subject else ""
+
+
+def _nonce(browser_secret: str, state: str) -> str:
+    return digest(f"nonce {state} {browser_secret}")
+
+
+def _code_verifier(browser_secret: str, state: str) -> str:
+    """43 characters, as RFC 7636 4.1 has them, that only the browser's cookie can give again."""
+    secret = hmac.digest(browser_secret.encode(), f"code_verifier {state}".encode(), "sha256")
+    return base64.urlsafe_b64encode(secret)[:43].decode()
+
+
+def _is_moment(value: object) -> bool:
+    """Whether something is a number of seconds; JSON, as it is commonly read, also knows NaN and infinity."""
+    if isinstance(value, float):
+        return math.isfinite(value)
+    return isinstance(value, int) and not isinstance(value, bool)
+
+
+def _is_text(value: object) -> bool:
+    return isinstance(value, str)
