@@ -91,6 +91,9 @@ async def exchange(
             raise InvalidGrant(_UNKNOWN, field="code")
         _require_bound(presented.facts, request, login)
         admission.presented()
+        if presented.is_copy:
+            await store.end_copied_code(login, request.code, now=now)
+            raise InvalidGrant(_UNKNOWN, field="code", detail=_COPIED)
         new = new_tokens(context, presented, presented.grant, request.asked, now=now, first=True)
         outcome = await store.redeem(login, request.code, presented, new, now=now)
         if outcome is None:

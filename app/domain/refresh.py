@@ -94,7 +94,7 @@ async def refresh(
         if presented.facts is None or presented.grant is None or presented.facts.client_id != login.client_id:
             raise InvalidGrant(_UNKNOWN, field="refresh_token")
         admission.presented()
-        if presented.facts.is_stale:
+        if presented.is_copy:
             await store.give_back(login, request.refresh_token, now=now)
             raise InvalidGrant(_UNKNOWN, field="refresh_token", detail=_COPIED)
         new = new_tokens(context, presented, presented.grant, request.asked, now=now, first=False)
@@ -140,7 +140,7 @@ async def describe(
         raise InvalidClient(REFUSED)
     admitted()
     facts, grant = presented.facts, presented.grant
-    if facts is None or grant is None or facts.is_stale or facts.client_id != login.client_id:
+    if facts is None or grant is None or presented.is_copy or facts.client_id != login.client_id:
         return INACTIVE
     try:
         extent = granted(presented.client.object, grant)

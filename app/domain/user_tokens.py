@@ -31,8 +31,6 @@ class RefreshFacts(NamedTuple):
 
     client_id: str
     expires_at: int
-    is_stale: bool
-    """It was exchanged before, and longer ago than an answer may be lost: whoever presents it uses a copy."""
 
 
 T_co = TypeVar("T_co", covariant=True)
@@ -48,8 +46,10 @@ class Presented(Generic[T_co]):
     """
 
     client: Stored[Client]
-    facts: T_co | None
-    grant: Stored[Grant] | None
+    facts: T_co | None = None
+    grant: Stored[Grant] | None = None
+    is_copy: bool = False
+    """It was exchanged before, and longer ago than an answer may be lost: somebody has kept a copy."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,6 +95,9 @@ class UserTokenStore(Protocol):
     ) -> NotExchanged | None:
         """Exchange a code, once, and end all that came of it when that has happened before. None when it was issued."""
 
+    async def end_copied_code(self, login: Login, code: str, *, now: datetime) -> None:
+        """End all that came of a code that was exchanged before."""
+
     async def look_at_refresh_token(
         self, login: Login, refresh_token: str, *, now: datetime
     ) -> Presented[RefreshFacts] | None:
@@ -103,7 +106,7 @@ class UserTokenStore(Protocol):
     async def rotate(
         self, login: Login, refresh_token: str, presented: Presented[RefreshFacts], new: NewTokens, *, now: datetime
     ) -> str | NotExchanged:
-        """Exchange a refresh token; the next one, or why not. One that is stale ends its family instead.
+        """Exchange a refresh token; the next one, or why not. A copy ends its family instead.
 
         Within REFRESH_GRACE_SECONDS of its exchange a token is exchanged once more, for the same next one.
         """

@@ -3,8 +3,6 @@
 from datetime import datetime
 from typing import Any
 
-import msgspec
-
 from app.crypto.tokens import (
     Handle,
     Randomness,
@@ -18,9 +16,10 @@ from app.domain.records import CodeFacts, Stored
 from app.domain.tokens import ClientLogin, Login, Revocation
 from app.domain.user_tokens import REFRESH_GRACE_SECONDS, NewTokens, NotExchanged, Presented, RefreshFacts
 from app.schemas.clients import Client
-from app.schemas.encoding import decode, encode
+from app.schemas.encoding import encode
 from app.schemas.grants import Grant
 from app.store import indexes, keys
+from app.store.authorizations import read
 from app.store.connection import Script
 from app.store.records import RedisRecords
 
@@ -61,9 +60,9 @@ class RedisUserTokens:
             return None
         client, found = seen
         if not found:
-            return Presented(client, None, None)
-        facts: dict[str, Any] = decode(found[1])
-        return Presented(client, msgspec.convert(facts, CodeFacts), self._stored_grant(found))
+            return Presented(client)
+        place, _, facts = found[1].partition(b"\n")
+        return Presented(client, read(CodeFacts, facts), self._stored_grant(found), place == b"stale")
 
     async def redeem(
         self, login: Login, code: str, presented: Presented[CodeFacts], new: NewTokens, *, now: datetime
@@ -82,6 +81,10 @@ class RedisUserTokens:
         )
         return None if answer == b"issued" else NotExchanged(answer.decode())
 
+    async def end_copied_code(self, login: Login, code: str, *, now: datetime) -> None:
+        """See `UserTokenStore.end_copied_code`: one more exchange, of something that can only be refused."""
+        await self._run("redeem", login, now, digest(code), 0, 0, "", 0, "", "", "", 0, 0)
+
     async def look_at_refresh_token(
         self, login: Login, refresh_token: str, *, now: datetime
     ) -> Presented[RefreshFacts] | None:
@@ -93,10 +96,10 @@ class RedisUserTokens:
             return None
         client, found = seen
         if not found:
-            return Presented(client, None, None)
-        holder = full_id(login.registration_id, found[0].decode())
-        expires, place = found[1].split(b"\n")
-        return Presented(client, RefreshFacts(holder, int(expires), place == b"stale"), self._stored_grant(found))
+            return Presented(client)
+        place, _, expires = found[1].partition(b"\n")
+        facts = RefreshFacts(full_id(login.registration_id, found[0].decode()), int(expires))
+        return Presented(client, facts, self._stored_grant(found), place == b"stale")
 
     async def rotate(
         self, login: Login, refresh_token: str, presented: Presented[RefreshFacts], new: NewTokens, *, now: datetime

@@ -195,6 +195,23 @@ async def test_a_copy_of_a_refresh_token_that_was_used_twice_ends_all_within_the
     refused(await app.refresh(newest), "invalid_grant")
 
 
+async def test_a_copy_is_recognised_whatever_else_is_wrong_with_the_request(server, app):
+    grant = await app.grant()
+    code = await app.code(grant)
+    tokens = answered(await app.exchange(code))
+    other = await app.tokens(grant)
+    newest = answered(await app.refresh(other))
+    server.clock.advance(minutes=1)
+    await decide(app, grant.grant_id, status=GrantStatus.SUSPENDED)
+
+    refused(await app.exchange(code, authorization_details='[{"type": "unknown"}]'), "invalid_grant", about="code")
+    refused(await app.refresh(other, scope="unknown"), "invalid_grant", about="refresh_token")
+
+    await decide(app, grant.grant_id, status=GrantStatus.ACTIVE)
+    refused(await app.refresh(tokens), "invalid_grant")
+    refused(await app.refresh(newest), "invalid_grant")
+
+
 async def test_a_refresh_token_lives_as_long_as_it_is_used(make_server, demo_catalog):
     server = await user_server(make_server, demo_catalog, CDS_REFRESH_TOKEN_TTL="86400")
     app = await app_of(await server.register(USER_SCOPES))

@@ -115,7 +115,7 @@ class Scene:
         """Whether a refresh token works, without using it."""
         assert refresh_token
         seen = await self.user_tokens.look_at_refresh_token(self.login, refresh_token, now=self.now)
-        return seen is not None and seen.facts is not None and not seen.facts.is_stale
+        return seen is not None and seen.facts is not None and not seen.is_copy
 
     async def cut_off(self, object_id: str) -> None:
         """End the tokens that depend on an object."""
@@ -172,6 +172,21 @@ async def test_a_second_use_of_a_code_ends_what_the_first_one_gave(scene: Scene)
         assert await scene.refresh(refresh_token) is NotExchanged.GONE
 
 
+async def test_what_came_of_a_copied_code_can_be_ended_and_a_fresh_code_cannot(scene: Scene) -> None:
+    code, fresh = await scene.code(), await scene.code()
+    first = await scene.redeem(code)
+    assert isinstance(first, NewTokens)
+    presented = [await scene.user_tokens.look_at_code(scene.login, one, now=NOW) for one in (code, fresh)]
+
+    for one in (code, fresh):
+        await scene.user_tokens.end_copied_code(scene.login, one, now=NOW)
+
+    assert [one.is_copy for one in presented if one] == [True, False]
+    assert not await scene.lives(first.reference)
+    assert not await scene.can_refresh(first.refresh_token)
+    assert isinstance(await scene.redeem(fresh), NewTokens)
+
+
 async def test_a_second_use_is_recognised_long_after_the_code_would_have_expired(scene: Scene) -> None:
     code = await scene.code(ttl_seconds=5)
     first = await scene.redeem(code)
@@ -211,15 +226,13 @@ async def test_a_code_that_expires_between_look_and_use_is_gone(scene: Scene) ->
     assert await scene.user_tokens.redeem(scene.login, code, presented, scene.new(), now=late) is NotExchanged.GONE
 
 
-async def test_a_code_can_be_looked_at_before_and_after_its_use_until_it_expires(scene: Scene) -> None:
+async def test_a_code_can_be_looked_at_until_it_is_used_or_expires(scene: Scene) -> None:
     authorizations = RedisAuthorizations(scene.records.connection)
     code = await scene.code(ttl_seconds=60)
-    before = await authorizations.code(code, now=NOW)
-    await scene.redeem(code)
+    seen = await authorizations.code(code, now=NOW + timedelta(seconds=59))
 
-    assert before
-    assert before.grant_id == scene.grant.grant_id
-    assert await authorizations.code(code, now=NOW + timedelta(seconds=59)) == before
+    assert seen
+    assert seen.grant_id == scene.grant.grant_id
     assert await authorizations.code(code, now=NOW + timedelta(seconds=60)) is None
     for unknown in (
         "",
@@ -227,6 +240,8 @@ async def test_a_code_can_be_looked_at_before_and_after_its_use_until_it_expires
         RANDOM.handle(Handle.TRANSACTION, scene.rid),
     ):
         assert await authorizations.code(unknown, now=NOW) is None
+    assert isinstance(await scene.redeem(code), NewTokens)
+    assert await authorizations.code(code, now=NOW) is None
 
 
 async def test_another_client_object_cannot_use_a_code_nor_spoil_it(scene: Scene) -> None:

@@ -4,8 +4,8 @@
 --       4 '1' to stop when a Grant is due  5 'code', 'family' or '' for something that cannot be ours  6 its digest
 --       7 digest of the refresh token  8 for how long one that was exchanged may be exchanged once more (seconds)
 -- Returns {'refused'}; or {'seen', due (0/1), document, internal part (nil when empty) and version of the client, then, when there
--- is such a thing: the local id of its holder, its facts, and the same three of its grant}. The facts are the JSON object of a
--- code, and of a refresh token two lines: the Unix second at which it expires, and what it is to its family (see callers.lua).
+-- is such a thing: the local id of its holder, its facts, and the same three of its grant}. The facts are two lines: 'stale' when it
+-- was exchanged before, and the JSON object of a code or the Unix second at which a refresh token expires.
 local prefix, client, now = KEYS[1], ARGV[1], tonumber(ARGV[3])
 if not authenticated(prefix, client, ARGV[2], now) then return {'refused'} end
 
@@ -22,14 +22,14 @@ local function code_of(digest)
   local holder, grant, issued, expires, facts =
     string.match(used or value, '^([^\n]*)\n([^\n]*)\n(%d+)\n(%d+)\n(.*)$')
   if not holder or (not used and (tonumber(expires) <= now or cut_off(prefix, issued, holder))) then return nil end
-  return holder, grant, facts
+  return holder, grant, (used and 'stale' or 'fresh') .. '\n' .. facts
 end
 
 -- Holder, grant and facts of a refresh token, stale or not.
 local function family_of(digest)
   local family = living_family(prefix, digest, now)
   if not family then return nil end
-  return family.client, family.grant, family.expires .. '\n' .. standing(family, ARGV[7], now, tonumber(ARGV[8]))
+  return family.client, family.grant, standing(family, ARGV[7], now, tonumber(ARGV[8])) .. '\n' .. family.expires
 end
 
 local answer = {'seen', 0, object('clients', client)}
