@@ -2,7 +2,7 @@
 
 with live_server(tmp_path_factory.mktemp("server")) as url:
     ...                                     # the demo utility
-with live_server(directory, catalog=edited_demo(directory, "rfc7591_compatible: false", "rfc7591_compatible: true")):
+with live_server(directory, catalog=edited_demo(directory, {"grants: review": "grants: automatic"})) as url:
     ...
 """
 
@@ -14,7 +14,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from importlib.resources import as_file, files
 from pathlib import Path
 
@@ -94,12 +94,14 @@ def free_port() -> int:
         return port
 
 
-def edited_demo(directory: Path, written: str, instead: str) -> Path:
-    """A copy of the demo catalog in `directory`, files included, with one piece of text changed."""
+def edited_demo(directory: Path, edits: Mapping[str, str]) -> Path:
+    """A copy of the demo catalog in `directory`, files included, with pieces of its text replaced."""
     with as_file(files("app.catalog") / "demo") as demo:
         shutil.copytree(demo, directory / "catalog")
     path = directory / "catalog" / "catalog.yaml"
     text = path.read_text(encoding="utf-8")
-    assert text.count(written) == 1, f"the demo catalog says {written!r} {text.count(written)} times"
-    path.write_text(text.replace(written, instead), encoding="utf-8")
+    for written, instead in edits.items():
+        assert text.count(written) == 1, f"the demo catalog says {written!r} {text.count(written)} times"
+        text = text.replace(written, instead)
+    path.write_text(text, encoding="utf-8")
     return path

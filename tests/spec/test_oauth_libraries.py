@@ -4,13 +4,10 @@ The catalog says `registration.rfc7591_compatible: true`, as the documentation a
 A2); the server is a process of its own.
 """
 
-import fcntl
 import json
-import shutil
 import subprocess
 import warnings
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import httpx
@@ -20,6 +17,7 @@ from authlib.oauth2.rfc7591 import ClientMetadataClaims
 from authlib.oauth2.rfc8414 import AuthorizationServerMetadata, get_well_known_url
 
 from tests.live_server import edited_demo, live_server
+from tests.node import TESTS, require_node
 
 with warnings.catch_warnings():
     # Authlib would rather have httpx2 and says so on import; it works with httpx, which this project uses anyway.
@@ -27,16 +25,15 @@ with warnings.catch_warnings():
     from authlib.integrations.base_client import OAuthError
     from authlib.integrations.httpx_client import AsyncOAuth2Client
 
-NODE_PROJECT = Path(__file__).parent.parent / "oauth4webapi"
+NODE_PROJECT = TESTS / "oauth4webapi"
 SCOPE = "ple_grid_status"
 NODE_SECONDS = 60
-NPM_SECONDS = 180
 
 
 @pytest.fixture(scope="module")
 def issuer(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     directory = tmp_path_factory.mktemp("server")
-    catalog = edited_demo(directory, "rfc7591_compatible: false", "rfc7591_compatible: true")
+    catalog = edited_demo(directory, {"rfc7591_compatible: false": "rfc7591_compatible: true"})
     with live_server(directory, catalog=catalog) as url:
         yield url
 
@@ -111,26 +108,7 @@ class TestAuthlib:
 
 @pytest.fixture(scope="module")
 def node() -> str:
-    """Where node is, once the library is installed as the lock file says."""
-    node, npm = shutil.which("node"), shutil.which("npm")
-    if not node or not npm:
-        pytest.skip("needs node and npm")
-    with (NODE_PROJECT / "package.json").open() as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)  # several test processes may come here at once
-        if not is_installed():
-            command = [npm, "ci", "--ignore-scripts", "--no-audit", "--no-fund"]
-            subprocess.run(command, cwd=NODE_PROJECT, check=True, timeout=NPM_SECONDS)
-    return node
-
-
-def is_installed() -> bool:
-    """Whether node_modules holds what the lock file names."""
-    installed = NODE_PROJECT / "node_modules" / ".package-lock.json"
-    if not installed.exists():
-        return False
-    wanted = json.loads((NODE_PROJECT / "package-lock.json").read_text())["packages"]
-    there = json.loads(installed.read_text())["packages"]
-    return all(there.get(name, {}).get("integrity") == package["integrity"] for name, package in wanted.items() if name)
+    return require_node(NODE_PROJECT)
 
 
 @pytest.mark.clause("RFC6749-2.3.1-01", "RFC6749-5.1-01", "RFC6749-5.2-02", "RFC6750-3.1-01", "RFC7009-2.2-01")
