@@ -36,6 +36,9 @@ SECRET_NAMES = frozenset(
     }
 )
 SECRET_PREFIXES = (b"cdsat_", b"cdscs_", b"cdspr_", b"cdsax_", b"cdsac_", b"cdsrt_", b"cdsus_", b"cdssi_", b"cdsop_")
+SECRET_SHAPE = re.compile(rb"cds[a-z]{2}_")
+"""What they have in common; one quick look for it spares most lines nine."""
+
 SECRET = re.compile(rb"(" + b"|".join(SECRET_PREFIXES) + rb")[A-Za-z0-9_-]+")
 BLACKENED = "[redacted]"
 
@@ -125,9 +128,7 @@ def blacken(facts: Facts) -> None:
 
 def without_secrets(line: bytes) -> bytes:
     """The line with our own secrets and tokens blackened wherever they stand."""
-    if any(prefix in line for prefix in SECRET_PREFIXES):
-        return SECRET.sub(rb"\1" + BLACKENED.encode(), line)
-    return line
+    return SECRET.sub(rb"\1" + BLACKENED.encode(), line) if SECRET_SHAPE.search(line) else line
 
 
 class _Clock:

@@ -39,7 +39,7 @@ class Edge:
     def __init__(self, routes: Iterable[Route], state: State, log: Any) -> None:  # noqa: ANN401 -- structlog's type
         self.table = RouteTable(routes)
         self._state = state
-        self._log = log
+        self._log = log.bind()  # what structlog gives out looks itself up at every call
         self._request_ids = _RequestIds()
         public = urlsplit(state["settings"].public_url)
         self._prefix = public.path
