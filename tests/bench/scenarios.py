@@ -11,9 +11,7 @@ import httpx
 SCOPES = 100
 JSON = {"Content-Type": "application/json"}
 FORM = {"Content-Type": "application/x-www-form-urlencoded"}
-SIX_OBJECTS = (
-    "cds_client_admin ple_customer_data ple_grid_status ple_interconnection cds_server_provided_files_ple"
-)
+SIX_OBJECTS = "cds_client_admin ple_customer_data ple_grid_status ple_interconnection cds_server_provided_files_ple"
 REQUIRED_FIELDS = {
     "cds_company_name": "Meadow Software",
     "cds_privacy_policy": "https://meadow.example/privacy",
@@ -23,7 +21,7 @@ REQUIRED_FIELDS = {
 
 @dataclass(frozen=True)
 class Scenario:
-    """One request, sent again and again. `goal` is the ratio to the bare route that DESIGN asks for, None for yardsticks."""
+    """One request, sent again and again. `goal` is the wanted ratio to the bare route; yardsticks have none."""
 
     name: str
     url: str
@@ -67,7 +65,7 @@ def hot_paths(url: str) -> Iterator[Scenario]:
         for size, goal in ((10, 0.55), (100, 0.2)):
             client_id, secret = register(http, size)
             bearer = {"Authorization": f"Bearer {access_token(http, client_id, secret)}"}
-            if size == 10:  # noqa: PLR2004 -- the smaller one serves for single objects too
+            if size == 10:
                 yield Scenario("one client", f"{url}/cds-api/v1/clients/{client_id}", headers=bearer, goal=0.6)
             yield Scenario(f"list of {size}", f"{url}/cds-api/v1/clients", headers=bearer, goal=goal)
         basic = {"Authorization": _basic(client_id, secret)}
@@ -87,7 +85,9 @@ def register(http: httpx.Client, objects: int) -> tuple[str, str]:
 def access_token(http: httpx.Client, client_id: str, secret: str) -> str:
     """An admin access token."""
     form = {"grant_type": "client_credentials"}
-    token: str = http.post("/oauth/token", data=form, auth=(client_id, secret)).raise_for_status().json()["access_token"]
+    token: str = (
+        http.post("/oauth/token", data=form, auth=(client_id, secret)).raise_for_status().json()["access_token"]
+    )
     return token
 
 

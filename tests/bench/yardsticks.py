@@ -19,7 +19,7 @@ async def bare(_: Request) -> JSONResponse:
 async def one_get(_: Request) -> JSONResponse:
     """The same with one Redis GET, redis-py as it comes."""
     value = await redis.get("yardstick")
-    return JSONResponse({"status": "ok", "value": value.decode() if value else None})
+    return JSONResponse({"status": "ok", "value": str(value, "utf-8") if isinstance(value, bytes) else None})
 
 
 app = Starlette(routes=[Route("/bare", bare), Route("/get", one_get)])
