@@ -100,9 +100,7 @@ class App:
 
     async def push(self, **more: Any) -> str:
         """The same for a request that was pushed."""
-        answer = await self.http.post(
-            self.metadata["pushed_authorization_request_endpoint"], data=self.parameters(**more), auth=self.own
-        )
+        answer = await self.post("pushed_authorization_request", self.own, **self.parameters(**more))
         assert answer.status_code == 201, answer.text
         pushed = {"client_id": self.own[0], "request_uri": answer.json()["request_uri"]}
         return f"{self.metadata['authorization_endpoint']}?{urlencode(pushed)}"
@@ -122,16 +120,24 @@ class App:
         bound = {"code": code, "redirect_uri": self.redirect_uri, "code_verifier": self.verifier}
         return await self.exchange(self.own, grant_type="authorization_code", **(bound | more))
 
+    async def refresh(self, tokens: dict[str, Any]) -> dict[str, Any]:
+        """The next tokens."""
+        return await self.exchange(self.own, grant_type="refresh_token", refresh_token=tokens["refresh_token"])
+
+    async def post(self, endpoint: str, login: tuple[str, str], **form: str) -> httpx.Response:
+        """A form sent to an endpoint, by its name in the metadata without `_endpoint`."""
+        return await self.http.post(self.metadata[f"{endpoint}_endpoint"], data=form, auth=login)
+
     async def exchange(self, login: tuple[str, str], **form: str) -> dict[str, Any]:
         """The answer to a token request."""
-        answer = await self.http.post(self.metadata["token_endpoint"], data=form, auth=login)
+        answer = await self.post("token", login, **form)
         assert answer.status_code == 200, answer.text
         tokens: dict[str, Any] = answer.json()
         return tokens
 
     async def is_active(self, token: str) -> bool:
         """What introspection says to the Client Object that the token was given to."""
-        answer = await self.http.post(self.metadata["introspection_endpoint"], data={"token": token}, auth=self.own)
+        answer = await self.post("introspection", self.own, token=token)
         return bool(answer.raise_for_status().json()["active"])
 
 

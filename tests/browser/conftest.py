@@ -6,7 +6,8 @@ All tests here run in one event loop, in which the browser's driver lives: each 
 
 import os
 import shutil
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
 
 import httpx
 import pytest
@@ -47,10 +48,15 @@ async def browser() -> AsyncIterator[Browser]:
         await browser.close()
 
 
-@pytest_asyncio.fixture(scope="session", loop_scope="session")
-async def issuer(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[str]:
+@pytest.fixture(scope="session")
+def directory(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Where the utility keeps everything."""
+    return tmp_path_factory.mktemp("utility")
+
+
+@pytest.fixture(scope="session")
+def issuer(directory: Path) -> Iterator[str]:
     """The utility."""
-    directory = tmp_path_factory.mktemp("server")
     with live_server(directory, catalog=edited_demo(directory, EDITS)) as url:
         yield url
 

@@ -1,4 +1,4 @@
-"""Web sites of others on ports of this machine: where a Client gets its answers, and where attackers have their pages."""
+"""Web sites of others on ports of this machine: where Clients get their answers, and where attackers have pages."""
 
 import asyncio
 import contextlib

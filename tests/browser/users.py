@@ -12,6 +12,11 @@ SCHOOL = ("facilities@lakeside-school.example", "chalk-and-slate", "Lakeside Sch
 ACTION_MS = 10_000
 EXPECTED = re.compile(r"Failed to load resource: the server responded with a status of 4\d\d")
 """What Chromium says about pages that are errors."""
+MAX_STOPS = 30
+FOCUSED = """() => {
+  const element = document.activeElement
+  return [element.labels?.[0]?.innerText ?? element.innerText, getComputedStyle(element).outlineStyle]
+}"""
 
 OpenUser = Callable[..., Awaitable["User"]]
 
@@ -52,6 +57,16 @@ class User:
         async with self.page.expect_navigation():
             await self.page.get_by_role("link", name=name, exact=True).click()
 
+    async def tab_to(self, name: str) -> None:
+        """Press Tab until the field or button with that name has the focus; every stop on the way shows an outline."""
+        for _ in range(MAX_STOPS):
+            await self.page.keyboard.press("Tab")
+            name_here, outline = await self.page.evaluate(FOCUSED)
+            assert outline != "none", f"nobody sees that {name_here} has the focus"
+            if name_here == name:
+                return
+        raise AssertionError(f"no way to {name}")
+
     async def authorize(self, url: str, account: tuple[str, str, str] = MARA) -> str:
         """Go through an authorization request: sign in, approve. Where that ends."""
         await self.go(url)
@@ -70,9 +85,8 @@ class User:
     async def facts(self) -> dict[str, str]:
         """The terms and descriptions in the page in view."""
         terms = await self.page.locator("dl > div").all()
-        return {
-            await one.locator("dt").inner_text(): "\n".join(await one.locator("dd").all_inner_texts()) for one in terms
-        }
+        texts = [(await one.locator("dt").inner_text(), await one.locator("dd").all_inner_texts()) for one in terms]
+        return {term: "\n".join(descriptions) for term, descriptions in texts}
 
     async def leave(self) -> None:
         """Close the browser, which has had nothing to complain about."""
