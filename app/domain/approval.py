@@ -116,7 +116,7 @@ async def require_suitable_user(question: Question) -> str | None:
 
 
 async def approve(question: Question) -> str:
-    """Make or change the Grant, and send the browser back with a code. Two round trips; four with `cds_grant_id`.
+    """Make or change the Grant, and send the browser back with a code. Two round trips; three with `cds_grant_id`.
 
     Whoever presses the button twice makes one Grant, and is sent back with the same code both times: the browser only
     follows the second answer. Once the Client has redeemed the code there is no second time, because it would redeem
@@ -133,35 +133,16 @@ async def approve(question: Question) -> str:
     """
     if question.transaction.authenticated_after > question.user.authenticated_at:
         raise RequestOver(_NOT_YOURS)
-    randomness = question.context.randomness
-    rid = question.access.registration_id
+    randomness, rid = question.context.randomness, question.access.registration_id
     approval = Approval(question.user.user_id, question.now, randomness.receipt_confirmation())
     code = code_of_transaction(question.handle)
     new_id = None if question.asked.cds_grant_id else randomness.object_id(rid, "g")
-
-    async def attempt() -> str:
-        basis = await _read(question, new_id)
-        change = Change(rid, question.now)
-        try:
-            grant_id = await _grant(question, change, basis, approval, new_id)
-        except (InvalidScope, InvalidAuthorizationDetails, UnsuitableUser) as refusal:
-            return await _end(question, refusal)
-        change.unchanged += [basis.client, basis.registration]
-        change.spend(question.handle)
-        ttl_seconds = question.context.settings.code_ttl_seconds
-        change.issue_code(code, _code_facts(question.asked, grant_id), ttl_seconds=ttl_seconds)
-        await question.context.records.apply(change)
-        return success(question.issuer, question.asked, code)
-
     try:
-        return await until_written(attempt)
+        return await until_written(lambda: _approve(question, approval, code, new_id))
     except RequestOver:
-        before = await question.authorizations.answered(question.handle, now=question.now)
-        if before is None or not before.approved:
-            raise
-        if await question.authorizations.code(code, now=question.now) is None:
-            raise
-        return success(question.issuer, before.transaction.request, code)
+        if await _was_approved(question, code):
+            return success(question.issuer, question.asked, code)
+        raise
 
 
 async def decline(context: Context, authorizations: AuthorizationStore, handle: str, *, now: datetime) -> str:
@@ -181,6 +162,32 @@ async def decline(context: Context, authorizations: AuthorizationStore, handle: 
     asked = transaction.request
     refusal = AccessDenied("The user has declined.")
     return failure(context.settings.public_url, asked.redirect_uri, asked.state, refusal)
+
+
+async def _approve(question: Question, approval: Approval, code: str, new_id: str | None) -> str:
+    """One attempt to approve; `new_id` is that of the Grant to be made. Raises Conflict when others were quicker."""
+    context = question.context
+    basis = await _read(question, new_id)
+    change = Change(question.access.registration_id, question.now)
+    try:
+        grant_id = await _grant(question, change, basis, approval, new_id)
+    except (InvalidScope, InvalidAuthorizationDetails, UnsuitableUser) as refusal:
+        return await _end(question, refusal)
+    change.unchanged += [basis.client, basis.registration]
+    change.spend(question.handle)
+    facts = _code_facts(question.asked, grant_id)
+    change.issue_code(code, facts, ttl_seconds=context.settings.code_ttl_seconds)
+    await context.records.apply(change)
+    return success(question.issuer, question.asked, code)
+
+
+async def _was_approved(question: Question, code: str) -> bool:
+    """Whether the request was approved just now, and its code has not been redeemed."""
+    before, facts = await asyncio.gather(
+        question.authorizations.answered(question.handle, now=question.now),
+        question.authorizations.code(code, now=question.now),
+    )
+    return bool(before and before.approved and facts)
 
 
 async def _end(question: Question, refusal: Refusal) -> str:
