@@ -1,6 +1,5 @@
 """What a user goes through between an application and its code, in a real browser (CDS-WG1-02 4.2, 5.2, 8.3)."""
 
-import asyncio
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -15,8 +14,6 @@ from tests.browser.sites import Site
 from tests.browser.users import MARA, SCHOOL, OpenUser, User
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
-
-RECEIPT = "Meadow Home has access"
 
 
 @pytest.mark.parametrize("java_script", [True, False], ids=["with JavaScript", "without JavaScript"])
@@ -61,23 +58,23 @@ async def test_a_user_declines(app: App, user: User, signs_in: bool) -> None:
 @pytest.mark.clause("WG1-02-4.2-15", "WG1-02-8.2-11")
 async def test_without_a_page_of_its_own_the_application_leaves_its_user_at_a_receipt(http, user: User) -> None:
     """From there the user ends the access again. The code has never left the server, and is out of the address."""
-    app = await App.register(http)
+    app = await App.register(http, client_name="Orchard")
 
     await user.authorize(app.authorize())
-    assert await user.heading() == RECEIPT
+    assert await user.heading() == "Orchard has access"
     (grant,) = await app.grants()
     receipt = await user.facts()
     address = urlsplit(user.page.url)
     await user.follow("All your authorizations")
-    await user.follow("End access of Meadow Home")
+    await user.follow("End access of Orchard")
     await user.press("End access")
 
     assert receipt["Confirmation code"] == grant["receipt_confirmations"][0]
     assert receipt["Reference"] == grant["grant_id"]
     assert (address.path, address.query) == ("/oauth/receipt", f"grant_id={grant['grant_id']}")
-    assert "The access of Meadow Home has ended." in await user.text()
+    assert "The access of Orchard has ended." in await user.text()
     assert [one["status"] for one in await app.grants()] == ["revoked"]
-    await user.follow("Receipt for Meadow Home")
+    await user.follow("Receipt for Orchard")
     assert await user.heading() == "This access has ended"
 
 
@@ -145,9 +142,7 @@ async def test_nobody_is_asked_about_an_authorization_of_somebody_else(app: App,
     assert answer_of(other.page.url)["error"] == "cds_grant_id_invalid_user"
 
 
-async def test_a_signed_in_user_decides_at_once_unless_the_application_wants_a_new_sign_in(
-    app: App, user: User
-) -> None:
+async def test_a_session_is_enough_unless_the_application_wants_a_new_sign_in(app: App, user: User) -> None:
     await user.authorize(await app.push())
 
     await user.go(await app.push(prompt="login"))
@@ -302,7 +297,8 @@ async def test_two_requests_in_two_tabs_do_not_disturb_each_other(app: App, user
     one, two = await app.push(state="one"), await app.push(state="two")
     first = user.page
     second = await user.page.context.new_page()
-    await asyncio.gather(first.goto(one), second.goto(two))
+    await first.goto(one)
+    await second.goto(two)
     await user.sign_in()
     await second.reload()
     await second.get_by_role("button", name="Approve").click()
