@@ -66,7 +66,7 @@ async def rotate(settings: Settings, wishes: Wishes, tell: Tell) -> bool:
             lead_seconds=wishes.lead_seconds,
         )
     elif not wishes.secret_keys:
-        tell("There are no signing keys, because access tokens are opaque.")
+        tell("There is no file of signing keys to rotate.")
     return True
 
 

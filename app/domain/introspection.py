@@ -1,10 +1,10 @@
 """What a resource server learns about an access token (RFC 7662, RFC 9396 9.2).
 
-Callers are the Client Objects of the registration that the token belongs to (ambiguities F12), and resource servers with
-an operator key, which may ask about every registration. What is shown is what
-the token gives at this moment: its scope and authorization details as far as its Grant still enables them, with
-relative dates turned into the dates in effect. Two members are extensions of ours: `cds_grant_id` is the Grant that the
-token was issued under, and `cds_opened_grant` shows what a grant admin token opens (CDS-WG1-02 3.3.2).
+Callers are the Client Objects of the registration that the token belongs to (ambiguities F12), and resource servers
+with an operator key, which may ask about every registration. What is shown is what the token gives at this moment:
+its scope and authorization details as far as its Grant still enables them, with relative dates turned into the dates
+in effect. Two members are extensions of ours: `cds_grant_id` is the Grant that the token was issued under, and
+`cds_opened_grant` shows what a grant admin token opens (CDS-WG1-02 3.3.2).
 """
 
 from collections.abc import Callable, Sequence

@@ -206,4 +206,4 @@ def test_the_command_rotates_one_kind_if_asked_and_shows_no_key(path, monkeypatc
 def test_the_command_says_when_there_is_nothing_to_rotate():
     answer = CliRunner().invoke(main, ["keys", "rotate", "signing"])
 
-    assert (answer.exit_code, answer.stdout) == (0, "There are no signing keys, because access tokens are opaque.\n")
+    assert (answer.exit_code, answer.stdout) == (0, "There is no file of signing keys to rotate.\n")

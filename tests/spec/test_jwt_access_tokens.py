@@ -5,6 +5,7 @@ import json
 from functools import partial
 from typing import Any
 
+import msgspec
 import pytest
 from joserfc import jwt
 from joserfc.jwk import ECKey, KeySet, OctKey
@@ -14,11 +15,13 @@ from app.crypto.signing_keys import keys_document, new_key
 from app.crypto.tokens import registration_of_jti
 from app.domain import grant_decisions
 from app.domain.grant_decisions import Decision
+from app.domain.records import Change
 from app.schemas.grants import GrantStatus
 from app.settings import Settings
 from app.store.connect import StoreConnection, memory_client
 from tests.conftest import PUBLIC_URL, MakeServer, Registered, Server
-from tests.grant_objects import EVERYTHING, Holder, admin, holder_of, make_grant, opening, patch, suspend, utility
+from tests.grant_objects import EVERYTHING, Holder, admin, holder_of, load, make_grant, opening, patch, suspend, utility
+from tests.user_grants import DAILY, USER_SCOPES, App, answered, app_of, user_server
 
 CLIENTS = "/cds-api/v1/clients"
 
@@ -338,3 +341,53 @@ async def test_tokens_of_both_formats_work_whatever_the_setting_is(make_server, 
 
 def test_signing_keys_are_no_part_of_settings_that_are_printed():
     assert "geheim" not in repr(Settings.from_environment({"CDS_SIGNING_KEYS": "geheim"}))
+
+
+class TestTokensOfUsers:
+    """JWTs that come of authorization codes and refresh tokens."""
+
+    @pytest.fixture
+    async def app(self, make_server, demo_catalog) -> App:
+        server = await user_server(make_server, demo_catalog, CDS_ACCESS_TOKEN_FORMAT="jwt")
+        return await app_of(await server.register(USER_SCOPES))
+
+    async def test_they_are_about_the_grant_and_do_not_say_who_the_user_is(self, app):
+        grant = await app.grant(details=[DAILY])
+        stored = await load(app.registered, grant.grant_id)
+        change = Change(app.registered.registration_id, app.server.clock.now)
+        change.replace(stored, stored.object, msgspec.structs.replace(stored.internal, user_id="ada@home.example"))
+        await app.server.context.records.apply(change)
+
+        tokens = await app.tokens(grant)
+        renewed = answered(await app.refresh(tokens))
+
+        for token in (tokens["access_token"], renewed["access_token"]):
+            claims = (await verified(app.server, token)).claims
+            assert (claims["sub"], claims["client_id"]) == (grant.grant_id, app.client_id)
+            assert claims["cds_grant_id"] == grant.grant_id
+            assert claims["authorization_details"] == [DAILY]
+            assert "ada" not in json.dumps(claims)
+            described = await app.introspect(token)
+            assert (described["sub"], described["aud"]) == (claims["sub"], claims["aud"])
+
+    async def test_a_second_use_of_the_code_ends_what_the_first_one_gave(self, app):
+        code = await app.code()
+        token = answered(await app.exchange(code))["access_token"]
+        assert await app.is_active(token)
+
+        await app.exchange(code)
+
+        assert not await app.is_active(token)
+
+    async def test_giving_the_refresh_token_back_ends_the_access_token(self, app):
+        tokens = await app.tokens()
+        assert (await app.post("/oauth/revoke", token=tokens["refresh_token"])).status_code == 200
+
+        assert not await app.is_active(tokens["access_token"])
+
+    async def test_closing_the_grant_ends_them(self, app):
+        grant = await app.grant()
+        token = (await app.tokens(grant))["access_token"]
+        assert (await patch(app.registered, grant.grant_id, {"status": "closed"})).status_code == 200
+
+        assert not await app.is_active(token)

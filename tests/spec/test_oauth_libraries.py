@@ -8,13 +8,16 @@ import json
 import subprocess
 import warnings
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, NamedTuple
 
 import httpx
 import pytest
 from authlib.deprecate import AuthlibDeprecationWarning
+from authlib.oauth2.rfc6750.errors import InvalidTokenError
 from authlib.oauth2.rfc7591 import ClientMetadataClaims
 from authlib.oauth2.rfc8414 import AuthorizationServerMetadata, get_well_known_url
+from authlib.oauth2.rfc9068 import JWTBearerTokenValidator
+from joserfc.jwk import KeySet
 
 from tests.live_server import edited_demo, live_server
 from tests.node import TESTS, require_node
@@ -138,3 +141,56 @@ def test_oauth4webapi_accepts_every_answer(issuer, node):
     assert report["wrongScope"] == {"refused": True, "status": 400, "error": "invalid_scope"}
     assert report["usedRevoked"]["status"] == 401
     assert report["usedRevoked"]["challenges"][0]["parameters"]["error"] == "invalid_token"
+
+
+class SignedTokens(NamedTuple):
+    """A server whose access tokens are JWTs, one of these, and the Client Object that got it."""
+
+    issuer: str
+    token: str
+    client_id: str
+
+    @property
+    def forged(self) -> str:
+        """The same token with another signature."""
+        head, _, signature = self.token.rpartition(".")
+        return f"{head}.{signature[::-1]}"
+
+
+@pytest.fixture(scope="module")
+def signed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SignedTokens]:
+    with live_server(tmp_path_factory.mktemp("signing"), CDS_ACCESS_TOKEN_FORMAT="jwt") as url:
+        registered = httpx.post(f"{url}/oauth/register", json={"scope": "cds_client_admin"}).json()
+        login = (registered["client_id"], registered["client_secret"])
+        answer = httpx.post(f"{url}/oauth/token", data={"grant_type": "client_credentials"}, auth=login)
+        yield SignedTokens(url, answer.json()["access_token"], login[0])
+
+
+def test_authlib_verifies_access_tokens_that_are_jwts(signed):
+    class Validator(JWTBearerTokenValidator):
+        def get_jwks(self) -> Any:
+            return KeySet.import_key_set(httpx.get(metadata_of(signed.issuer)["jwks_uri"]).json())
+
+    validator = Validator(issuer=signed.issuer, resource_server=signed.issuer)
+    claims = validator.authenticate_token(signed.token)
+
+    validator.validate_token(claims, ["cds_client_admin"], None)
+    assert claims["client_id"] == signed.client_id
+    with pytest.raises(InvalidTokenError):
+        validator.authenticate_token(signed.forged)
+
+
+def test_oauth4webapi_verifies_access_tokens_that_are_jwts(signed, node):
+    run = subprocess.run(
+        [node, "verifier.mjs", signed.issuer, signed.token, signed.forged],
+        cwd=NODE_PROJECT,
+        capture_output=True,
+        text=True,
+        timeout=NODE_SECONDS,
+        check=False,
+    )
+    assert run.returncode == 0, run.stderr
+    claims, forged = json.loads(run.stdout)
+
+    assert (claims["client_id"], claims["scope"]) == (signed.client_id, "cds_client_admin")
+    assert forged["refused"].startswith("OAUTH_")
