@@ -6,8 +6,15 @@ from decimal import Decimal
 
 import pytest
 
-from app.crypto.tokens import Handle, digest
-from app.domain.authorization_store import AuthorizationRequest, PushedRequest, Transaction, UserSession
+from app.crypto.tokens import Handle, code_of_transaction, digest, registration_of_handle
+from app.domain.authorization_store import (
+    Answered,
+    AuthorizationRequest,
+    CodeFacts,
+    PushedRequest,
+    Transaction,
+    UserSession,
+)
 from app.domain.records import Change
 from app.errors import Conflict
 from app.store import keys
@@ -184,6 +191,59 @@ async def approve(records: RedisRecords, registration_id: str, handle: str) -> b
     except Conflict:
         return False
     return True
+
+
+async def test_an_answer_is_remembered_for_a_minute_and_what_it_was(
+    records: RedisRecords, authorizations: RedisAuthorizations
+) -> None:
+    change, *_ = new_registration()
+    rid = change.registration_id
+    await records.apply(change)
+    approved, declined, waiting = (RANDOM.handle(Handle.TRANSACTION, rid) for _ in range(3))
+    for handle in (approved, declined, waiting):
+        await authorizations.begin(handle, TRANSACTION, now=NOW, ttl_seconds=600)
+    await approve(records, rid, approved)
+    await authorizations.take_transaction(declined, now=NOW)
+
+    assert await authorizations.answered(approved, now=NOW) == Answered(approved=True, transaction=TRANSACTION)
+    assert await authorizations.answered(declined, now=NOW) == Answered(approved=False, transaction=TRANSACTION)
+    assert await authorizations.answered(waiting, now=NOW) is None
+    assert await authorizations.answered("nonsense", now=NOW) is None
+    assert await authorizations.answered(approved, now=LATER) is None
+    assert await authorizations.transaction(approved, now=NOW) is None
+    assert await authorizations.take_transaction(approved, now=NOW) is None
+
+
+async def test_a_code_can_be_looked_at_until_its_time_has_passed(
+    records: RedisRecords, authorizations: RedisAuthorizations
+) -> None:
+    change, client, _, grant = new_registration()
+    rid = change.registration_id
+    handle = code_of_transaction(RANDOM.handle(Handle.TRANSACTION, rid))
+    facts = CodeFacts(
+        client_id=client.client_id,
+        grant_id=grant.grant_id,
+        redirect_uri="https://client.example/back",
+        redirect_uri_sent=False,
+        code_challenge=None,
+    )
+    change.issue_code(handle, facts, ttl_seconds=60)
+    await records.apply(change)
+
+    assert await authorizations.code(handle, now=NOW) == facts
+    assert await authorizations.code(handle, now=LATER) is None
+    assert await authorizations.code(RANDOM.handle(Handle.AUTHORIZATION_CODE, rid), now=NOW) is None
+    assert await authorizations.code("nonsense", now=NOW) is None
+
+
+async def test_a_transaction_leads_to_one_code_that_says_nothing_about_it() -> None:
+    one, other = (RANDOM.handle(Handle.TRANSACTION, RID) for _ in range(2))
+
+    assert code_of_transaction(one) == code_of_transaction(one) != code_of_transaction(other)
+    assert registration_of_handle(Handle.AUTHORIZATION_CODE, code_of_transaction(one)) == RID
+    assert one[-20:] not in code_of_transaction(one)
+    with pytest.raises(ValueError, match="not the handle of a transaction"):
+        code_of_transaction(RANDOM.handle(Handle.PUSHED_REQUEST, RID))
 
 
 async def test_what_is_over_cannot_be_approved(records: RedisRecords, authorizations: RedisAuthorizations) -> None:
