@@ -77,7 +77,7 @@ class LineLogger:
         atexit.register(self.flush)
 
     def msg(self, line: bytes) -> None:
-        """Write one line; inside an event loop together with the others of the same turn, which saves most system calls."""
+        """Write one line; inside an event loop together with the others of the same turn, to save system calls."""
         self._waiting.append(line)
         try:
             loop = asyncio.get_running_loop()

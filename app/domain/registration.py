@@ -119,11 +119,7 @@ def _plan(
     )
     number = 1
     for group in client_objects.groups(context.catalog, registration.scope.split()):
-        statuses = client_objects.first_statuses(context.catalog, group, registration)
-        for place, status in enumerate(statuses):
-            twin_id = f"{change.registration_id}-{number + 1}" if place + 1 < len(statuses) else ""
-            _add_client(context, change, registration, number, group, status, twin_id)
-            number += 1
+        number += _add_clients(context, change, registration, group, number)
     admin_scope = context.catalog.scopes[CLIENT_ADMIN]
     admin = client_objects.create(
         context, change, registration, change.registration_id, [admin_scope], ClientStatus.PRODUCTION
@@ -146,22 +142,26 @@ def _ask(context: Context, change: Change, scopes: Sequence[Scope]) -> dict[str,
     return requirements
 
 
-def _add_client(
-    context: Context,
-    change: Change,
-    registration: Registration,
-    number: int,
-    scopes: Sequence[Scope],
-    status: ClientStatus,
-    twin_id: str,
-) -> None:
-    client_id = f"{change.registration_id}-{number}"
-    client = client_objects.create(
-        context, change, registration, client_id, scopes, status, production_client_id=twin_id
-    )
-    if client.token_endpoint_auth_method is not None:
-        credentials.issue(context, change, client_id)
-    steps = client_objects.onboarding_steps(context.catalog, scopes)
-    reviewed = any(context.catalog.registration_fields[step].type == "internal_review" for step in steps)
-    if reviewed and status is ClientStatus.SANDBOX:
-        onboarding.request_review(context, change, client)
+def _add_clients(
+    context: Context, change: Change, registration: Registration, scopes: Sequence[Scope], first_number: int
+) -> int:
+    """Add the Client Objects for these scopes, numbered from `first_number`, with their Credentials; how many they are.
+
+    Of two, the sandbox object comes first and knows its production twin.
+    """
+    statuses = client_objects.first_statuses(context.catalog, scopes, registration)
+    ids = [f"{change.registration_id}-{first_number + place}" for place in range(len(statuses))]
+    for client_id, status, twin_id in zip(ids, statuses, [*ids[1:], ""], strict=True):
+        client = client_objects.create(
+            context, change, registration, client_id, scopes, status, production_client_id=twin_id
+        )
+        if client.token_endpoint_auth_method is not None:
+            credentials.issue(context, change, client_id)
+        if status is ClientStatus.SANDBOX and _is_reviewed(context.catalog, scopes):
+            onboarding.request_review(context, change, client)
+    return len(statuses)
+
+
+def _is_reviewed(catalog: Catalog, scopes: Sequence[Scope]) -> bool:
+    steps = client_objects.onboarding_steps(catalog, scopes)
+    return any(catalog.registration_fields[step].type == "internal_review" for step in steps)

@@ -52,7 +52,7 @@ class Documents:
         return stored.replace(_BASE, self._base)
 
     def expand_all(self, stored: list[bytes]) -> list[bytes]:
-        """`expand` for a page of documents; joined first, so that it takes three passes and not a hundred small ones."""
+        """`expand` for a page of documents; joined first, so that it takes three passes, not a hundred small ones."""
         return self.expand(_SEPARATOR.join(stored)).split(_SEPARATOR) if stored else []
 
 

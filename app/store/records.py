@@ -35,15 +35,18 @@ _EXPIRED = "The access token is expired, revoked or unknown."
 class Sealer(Protocol):
     """Encrypts client_secrets at rest (see `app.crypto.sealing`)."""
 
-    def seal(self, plain: str, *, credential_id: str) -> str: ...
+    def seal(self, plain: str, *, credential_id: str) -> str:
+        """The text to store."""
 
-    def open(self, sealed: str, *, credential_id: str) -> str: ...
+    def open(self, sealed: str, *, credential_id: str) -> str:
+        """What was sealed for this Credential."""
 
 
 class DueHook(Protocol):
-    """Brings the Grants of a registration up to `now`; called before a read that would show them too early or too late."""
+    """Brings the Grants of a registration up to `now`; called before a read that would show them as they were."""
 
-    async def __call__(self, registration_id: str, now: datetime) -> None: ...
+    async def __call__(self, registration_id: str, now: datetime) -> None:
+        """Do it."""
 
 
 class RedisRecords:

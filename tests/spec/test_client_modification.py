@@ -599,7 +599,7 @@ async def test_a_value_that_the_catalog_would_not_take_any_more_can_be_repeated(
 async def test_of_many_puts_at_once_each_is_applied_as_a_whole_or_refused(
     registered: Registered, code: dict[str, Any], server: Server
 ) -> None:
-    """What is there in the end is what one of them sent; each 200 has a Message, and whoever came too late has a 409."""
+    """What is there in the end is what one of them sent; each 200 has a Message, whoever came too late has a 409."""
 
     def body(number: int) -> dict[str, Any]:
         return code | {

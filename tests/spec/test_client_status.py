@@ -130,7 +130,7 @@ async def test_a_disabled_object_gets_no_token_and_its_tokens_end(
 async def test_all_credentials_of_a_disabled_object_expire_at_that_moment(
     server: Server, registered: Registered, grid: dict[str, Any]
 ) -> None:
-    """Also those that had expired before (ambiguities D12). Secrets stay what they were, other objects are left alone."""
+    """Also those that had expired before (ambiguities D12). Secrets stay as they were, other objects are left alone."""
     (first,) = await credentials_of(registered, grid)
     second = (await registered.post(CREDENTIALS, {"client_id": grid["client_id"]})).json()
     await registered.patch(second["uri"], {"client_secret_expires_at": present(server)})

@@ -8,8 +8,8 @@ import pytest
 from msgspec.structs import replace
 
 from app.catalog import Catalog
-from app.domain.records import Wanted
 from app.domain import production
+from app.domain.records import Wanted
 from app.errors import AlreadyDecided, StoreUnavailable
 from app.schemas.registrations import Registration
 from app.store import keys

@@ -257,7 +257,7 @@ async def test_our_urls_follow_the_public_url(records: RedisRecords) -> None:
 
 async def test_every_change_appends_its_events_to_the_stream_of_the_shard(records: RedisRecords) -> None:
     """The entry says whose change it was, what happened, to what and when."""
-    change, client, *_ = new_registration()
+    change, *_ = new_registration()
     await records.apply(change)
 
     entries = await records.connection.command("XRANGE", keys.events(change.registration_id[:2]), "-", "+")
