@@ -1,6 +1,7 @@
 """Rebuilds what is derived from documents, while servers go on reading and writing.
 
-That is every `:i:…`, `:due` and `:auth` of a registration, and the registrations of each shard.
+That is every `:i:…`, `:due` and `:auth` of a registration, the registrations of each shard, and what each user
+authorized. Entries of users without a Grant stay: a Grant is noted before it is there, and readers pass over the rest.
 
 Two walks over the whole store. The first goes through the documents and puts each where it belongs; the second goes
 through the indexes and takes out what does not belong there. An object that changes meanwhile is left to whoever
@@ -17,14 +18,20 @@ from typing import Final
 
 from msgspec import UNSET
 
+from app.domain.grant_states import State, authorized_at
 from app.schemas.encoding import encode
+from app.schemas.grants import Grant
 from app.store import indexes, keys
 from app.store.connection import Connection, Script
 from app.store.documents import Documents
 from app.store.placing import REGISTRATION, Entry, Found, Unreadable, belongs, entry_of, unpack
 from app.store.registrations import Scanned, keys_like, pages, stored, together
+from app.store.users import note
 
 SCRIPTS: Final = (Script.load("mend", writes=True),)
+
+GRANT: Final = "g"
+"""How the local id of a Grant begins."""
 
 _SCAN_COUNT: Final = 200
 
@@ -96,6 +103,8 @@ class Reindexer:
                 placed.append((entry, found))
             if entry and found.local == REGISTRATION:
                 await self._list_registration(prefix, found)
+            if entry and found.local.startswith(GRANT):
+                await self._list_for_user(found)
         await self._mend(prefix, placed)
 
     async def _mend_index(self, key: str) -> None:
@@ -130,6 +139,13 @@ class Reindexer:
         self.done.registrations += 1
         key = keys.registrations(shard)
         self._count(await self._connection.command("ZADD", key, "CH", second, registration_id, writes=True))
+
+    async def _list_for_user(self, found: Found) -> None:
+        grant, internal = unpack(self._documents, found)
+        if isinstance(grant, Grant) and internal.user_id:
+            moment = authorized_at(State(grant, internal))
+            command = note(internal.user_id, grant.grant_id, moment)
+            self._count(await self._connection.command(*command, writes=True))
 
     async def _drop_unknown_registrations(self, shard: str) -> None:
         key = keys.registrations(shard)

@@ -45,8 +45,7 @@ class RedisUsers:
 
     async def note_user_grant(self, user_id: str, grant_id: str, *, created: datetime) -> None:
         """See `UserStore.note_user_grant`."""
-        position = _position(created, grant_id)
-        await self._connection.command("ZADD", _user_key(user_id), "NX", position, grant_id, writes=True)
+        await self._connection.command(*note(user_id, grant_id, created), writes=True)
 
     async def grants_of_user(
         self, user_id: str, *, before: int | None = None, limit: int = USER_GRANTS_PAGE
@@ -56,6 +55,11 @@ class RedisUsers:
         command = ("ZRANGE", _user_key(user_id), newest, "-inf", "BYSCORE", "REV", "LIMIT", 0, limit, "WITHSCORES")
         found = await self._connection.command(*command)
         return [UserGrant(grant_id.decode(), int(score)) for grant_id, score in _pairs(found)]
+
+
+def note(user_id: str, grant_id: str, moment: datetime) -> tuple[str, str, str, int, str]:
+    """The command that enters a Grant into what a user authorized, unless it is there already."""
+    return "ZADD", _user_key(user_id), "NX", _position(moment, grant_id), grant_id
 
 
 def _pairs(found: list[Any]) -> list[tuple[bytes, float]]:

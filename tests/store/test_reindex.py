@@ -14,7 +14,7 @@ from app.errors import Conflict
 from app.schemas.clients import Client
 from app.schemas.credentials import Credential
 from app.schemas.files import FileInternal, ServerProvidedFile
-from app.schemas.grants import Grant, GrantStatus
+from app.schemas.grants import Grant, GrantInternal, GrantStatus
 from app.schemas.messages import Message, MessageInternal, MessageStatus
 from app.store import keys, reindex
 from app.store.connect import StoreConnection
@@ -23,6 +23,7 @@ from app.store.files import RedisFileLibrary
 from app.store.records import RedisRecords
 from app.store.registrations import keys_like
 from app.store.tokens import RedisTokens
+from app.store.users import RedisUsers
 from tests.factories import BASE, NOW, RANDOM, make_grant, make_message, new_registration
 
 Everything = dict[str, dict[bytes, Any]]
@@ -248,3 +249,25 @@ async def test_changes_go_on_meanwhile_and_leave_everything_right(
     pages = await records.pages(access, *(Listing(Message, filters=(((name, ""),),)) for name in ("unread", "read")))
     (every,) = await records.pages(access, Listing(Message))
     assert sum(len(page.documents) for page in pages) == len(every.documents) > len(found)
+
+
+async def test_users_find_again_what_they_authorized(
+    store: StoreConnection, records: RedisRecords, rids: list[str]
+) -> None:
+    """With the moment of their latest approval; a Grant that no user authorized is nobody's."""
+    users = RedisUsers(records.connection)
+    later = NOW + timedelta(days=1)
+    change = Change(rids[0], NOW)
+    grants = [make_grant(rids[0]) for _ in range(3)]
+    moments = (0, int(later.timestamp()), 0)
+    for grant, user_id, moment in zip(grants, ("mara", "mara", ""), moments, strict=True):
+        change.create(grant, GrantInternal(user_id=user_id, authorized_at=moment))
+    await records.apply(change)
+    await users.note_user_grant("mara", grants[0].grant_id, created=NOW)
+
+    first, second = await rebuild(store, records), await rebuild(store, records)
+
+    assert (first.mended, second.mended) == (1, 0)
+    found = await users.grants_of_user("mara")
+    assert [one.grant_id for one in found] == [grants[1].grant_id, grants[0].grant_id]
+    assert await users.grants_of_user("") == []
