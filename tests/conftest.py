@@ -12,6 +12,7 @@ import pytest
 
 from app.catalog import Catalog, load_catalog
 from app.domain.context import Context
+from app.domain.oidc import IdentityProvider
 from app.domain.records import Access
 from app.main import Parts, Service
 from app.settings import Settings
@@ -183,7 +184,10 @@ async def make_server(demo_catalog: Catalog, clock: Clock) -> AsyncIterator[Make
     async with AsyncExitStack() as stack:
 
         async def make(
-            catalog: Catalog | None = None, store: StoreConnection | None = None, **environment: str
+            catalog: Catalog | None = None,
+            store: StoreConnection | None = None,
+            identity_provider: IdentityProvider | None = None,
+            **environment: str,
         ) -> Server:
             settings = Settings.from_environment(
                 {
@@ -197,7 +201,8 @@ async def make_server(demo_catalog: Catalog, clock: Clock) -> AsyncIterator[Make
                 }
             )
             own = store or StoreConnection(memory_client(), is_cluster=False, wait_replicas=0)
-            service = Service(settings, catalog or demo_catalog, Parts(now=clock, clock=clock.monotonic, store=own))
+            parts = Parts(now=clock, clock=clock.monotonic, store=own, identity_provider=identity_provider)
+            service = Service(settings, catalog or demo_catalog, parts)
             await service.start()
             stack.push_async_callback(service.stop)
             transport = httpx.ASGITransport(app=service, raise_app_exceptions=False)

@@ -123,16 +123,20 @@ class OpenIdProvider:
     async def redeem(self, code: str, code_verifier: str) -> IssuedTokens:
         """See `IdentityProvider.redeem`."""
         metadata = await self.metadata()
-        async with self._exchange("token endpoint"):
-            tokens = await self._http.fetch_token(
-                metadata.token_endpoint,
-                grant_type="authorization_code",
-                code=code,
-                code_verifier=code_verifier,
-                auth=self._client_authentication(metadata),
-            )
-            # Authlib keeps the tokens of whoever signed in last; we need nobody's.
-            self._http.token = None
+        try:
+            async with self._exchange("token endpoint"):
+                tokens = await self._http.fetch_token(
+                    metadata.token_endpoint,
+                    grant_type="authorization_code",
+                    code=code,
+                    code_verifier=code_verifier,
+                    auth=self._client_authentication(metadata),
+                )
+        except TypeError as error:
+            # Authlib reckons with `expires_in` whatever it is.
+            raise failed("token endpoint: a member has the wrong type") from error
+        # Authlib keeps the tokens of whoever signed in last; we need nobody's.
+        self._http.token = None
         id_token, access_token = tokens.get("id_token"), tokens.get("access_token")
         if not isinstance(id_token, str):
             raise failed("token endpoint: no ID token")
@@ -178,7 +182,7 @@ class OpenIdProvider:
     async def _document(self, url: str, what: str, headers: Mapping[str, str] | None = None) -> object:
         """The JSON document at a URL."""
         async with self._exchange(what):
-            answer = await self._http.get(url, headers=headers, withhold_token=True)
+            answer = await self._http.request("GET", url, headers=headers, withhold_token=True)
             if answer.status_code != HTTPStatus.OK:
                 answer.raise_for_status()
                 raise failed(f"{what}: status {answer.status_code}")
@@ -204,14 +208,7 @@ class OpenIdProvider:
         except OAuthError as error:
             code = str(error.error)
             raise failed(f"{what}: {code if code in _TOKEN_ERRORS else 'an unknown error'}") from error
-        except (
-            httpx.HTTPError,
-            httpx.InvalidURL,
-            msgspec.MsgspecError,
-            ValueError,
-            TypeError,
-            RecursionError,
-        ) as error:
+        except (httpx.HTTPError, httpx.InvalidURL, msgspec.MsgspecError, ValueError, RecursionError) as error:
             raise failed(f"{what}: not an answer that can be read ({type(error).__name__})") from error
 
 

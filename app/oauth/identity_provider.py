@@ -13,7 +13,7 @@ from starlette.requests import Request
 from app.domain import oidc
 from app.domain.authorization_store import SignInAttempt
 from app.domain.oidc import IdentityProvider, SignInAnswer
-from app.errors import InvalidRequest, NotFound, SignInFailed, SignInStopped
+from app.errors import InvalidRequest, MethodNotAllowed, NotFound, SignInFailed, SignInStopped
 from app.oauth import sign_in, visits
 from app.web.answers import Answer
 from app.web.browser import Browser, browser_of, remember_browser
@@ -30,6 +30,9 @@ async def start_for_request(request: Request[State]) -> Answer:
     visit = await visits.arrive(request)
     if visit.sandbox:
         raise InvalidRequest("Applications in the sandbox are for test accounts.")
+    if visit.browser.is_new:
+        # The request has just been bound to a cookie that the browser does not have yet, and has to have first.
+        return redirect(visits.path_of(request.state, visit.handle), headers=visit.headers)
     return await _start(request, visit.browser, transaction=visit.handle, again=visit.transaction.request.prompt_login)
 
 
@@ -39,7 +42,12 @@ async def start(request: Request[State]) -> Answer:
 
 
 async def come_back(request: Request[State]) -> Answer:
-    """GET of the redirect URI: the user is signed in, or is told why not."""
+    """GET of the redirect URI: the user is signed in, or is told why not.
+
+    HEAD is refused: whoever tries a link out would use its `state` up.
+    """
+    if request.method == "HEAD":
+        raise MethodNotAllowed(("GET", "OPTIONS"))
     state, provider, browser = request.state, _provider(request), browser_of(request)
     answer, now = _answer(request), state["now"]()
     attempt = await oidc.attempt_of(state["users"], answer, browser_digest=browser.digest, now=now)
