@@ -34,6 +34,7 @@ from app.store.embedded import find_binary
 KINDS = ("fakeredis", "valkey", "cluster", "sentinel")
 READY_SECONDS = 20.0
 SLOTS = 16384
+PRIMARIES = 3
 SERVICE = "cds"
 
 
@@ -78,20 +79,23 @@ def start_valkey(path: Path | None = None) -> Servers:
     return servers
 
 
-def start_cluster() -> Servers:
-    """Three primaries on loopback that share the slots."""
+def start_cluster(replicas: int = 0, node_timeout_ms: int = 5000) -> Servers:
+    """Three primaries (processes 0 to 2) on loopback that share the slots, then their replicas in the same order."""
     servers = Servers()
-    servers.ports = [free_port() for _ in range(3)]
+    atexit.register(servers.stop)
+    servers.ports = [free_port() for _ in range(PRIMARIES * (1 + replicas))]
     for port in servers.ports:
         servers.run(
-            *("--port", str(port), "--bind", "127.0.0.1", "--save", ""),
-            *("--cluster-enabled", "yes", "--cluster-port", str(free_port()), "--cluster-node-timeout", "5000"),
+            *("--port", str(port), "--bind", "127.0.0.1", "--save", "", "--repl-diskless-sync-delay", "0"),
+            *("--cluster-enabled", "yes", "--cluster-port", str(free_port())),
+            *("--cluster-node-timeout", str(node_timeout_ms)),
         )
     with contextlib.ExitStack() as stack:
         nodes = [stack.enter_context(contextlib.closing(Redis(port=port))) for port in servers.ports]
-        for number, node in enumerate(nodes):
+        for node in nodes:
             wait_until(node.ping)
-            first, end = (SLOTS * part // len(nodes) for part in (number, number + 1))
+        for number, node in enumerate(nodes[:PRIMARIES]):
+            first, end = (SLOTS * part // PRIMARIES for part in (number, number + 1))
             node.execute_command("CLUSTER ADDSLOTSRANGE", first, end - 1)
             node.execute_command("CLUSTER SET-CONFIG-EPOCH", number + 1)
         bus_ports = [node.config_get("cluster-port")["cluster-port"] for node in nodes]
@@ -99,8 +103,17 @@ def start_cluster() -> Servers:
             nodes[0].execute_command("CLUSTER MEET", "127.0.0.1", port, bus_port)
         for node in nodes:
             wait_until(lambda node=node: knows_all(node, len(nodes)))
+        for number, replica in enumerate(nodes[PRIMARIES:]):
+            follow(replica, nodes[number % PRIMARIES])
     servers.url = "redis+cluster://" + ",".join(f"127.0.0.1:{port}" for port in servers.ports)
     return servers
+
+
+def follow(replica: "Redis[Any]", primary: "Redis[Any]") -> None:
+    """Make a node of a cluster the replica of another and wait until it has what that one has."""
+    primary_id = primary.execute_command("CLUSTER MYID")
+    wait_until(lambda: replica.execute_command("CLUSTER REPLICATE", primary_id))
+    wait_until(lambda: replica.info("replication")["master_link_status"] == "up")
 
 
 def knows_all(node: "Redis[Any]", count: int) -> bool:
@@ -144,10 +157,16 @@ def wait_until(holds: Callable[[], object]) -> None:
         time.sleep(0.02)
 
 
+_given: set[int] = set()
+
+
 def free_port() -> int:
-    """A port below the range from which the system gives ports to others."""
+    """A port below the range from which the system gives ports to others, each once."""
     while True:
         port = random.randint(20000, 32000)  # noqa: S311 -- any will do
+        if port in _given:
+            continue
+        _given.add(port)
         with contextlib.suppress(OSError), socket.socket() as probe:
             probe.bind(("127.0.0.1", port))
             return port

@@ -119,7 +119,8 @@ async def open_store(store_url: str, wait_replicas: int) -> StoreConnection:
             sentinel.master_for(service, **options), is_cluster=False, wait_replicas=wait_replicas, sentinel=sentinel
         )
     if scheme.endswith("+cluster"):
-        return StoreConnection(cluster_client(scheme, rest), is_cluster=True, wait_replicas=wait_replicas)
+        retries = 0 if wait_replicas else RETRIES  # see app.store.pipelines
+        return StoreConnection(cluster_client(scheme, rest, retries), is_cluster=True, wait_replicas=wait_replicas)
     if scheme == "unix" and not rest.startswith("//"):
         client = Redis(unix_socket_path=rest, **client_options())
     else:
@@ -127,10 +128,10 @@ async def open_store(store_url: str, wait_replicas: int) -> StoreConnection:
     return StoreConnection(client, is_cluster=False, wait_replicas=wait_replicas)
 
 
-def retry() -> Retry:
+def retry(retries: int = RETRIES) -> Retry:
     """A fresh retry policy: redis-py keeps state in it."""
     backoff = ExponentialWithJitterBackoff(base=FIRST_PAUSE_SECONDS, cap=LONGEST_PAUSE_SECONDS)
-    return Retry(backoff, RETRIES, supported_errors=(RedisConnectionError,))
+    return Retry(backoff, retries, supported_errors=(RedisConnectionError,))
 
 
 def client_options() -> dict[str, Any]:
@@ -157,7 +158,7 @@ def single_client(url: str) -> Redis:
     return Redis.from_pool(pool)
 
 
-def cluster_client(scheme: str, rest: str) -> RedisCluster:
+def cluster_client(scheme: str, rest: str, retries: int) -> RedisCluster:
     """A client of a cluster, which is found through any of the hosts that are named."""
     authority, slash, path = rest.removeprefix("//").partition("/")
     hosts = split_hosts(authority.partition("?")[0])
@@ -167,7 +168,7 @@ def cluster_client(scheme: str, rest: str) -> RedisCluster:
     if options.pop("connection_class", None) is SSLConnection:
         options["ssl"] = True
     nodes = [ClusterNode(host, port or DEFAULT_PORT) for host, port in hosts]
-    return RedisCluster(startup_nodes=nodes, **options)
+    return RedisCluster(startup_nodes=nodes, **{**options, "retry": retry(retries)})
 
 
 def one_host_url(scheme: str, authority: str, rest: str) -> str:

@@ -5,31 +5,17 @@ however many requests are in flight, the store sees a steady row of pipelines in
 """
 
 import asyncio
-from collections.abc import Awaitable, Iterable
+from collections.abc import Iterable
 from importlib.resources import files
-from typing import Any, NamedTuple, Protocol
+from typing import TYPE_CHECKING, Any, NamedTuple
 
-from redis.exceptions import NoScriptError, RedisClusterException, RedisError, ResponseError
+from redis.exceptions import NoScriptError
 
-from app.errors import ServerError, StoreUnavailable
+from app.errors import StoreUnavailable
+from app.store.pipelines import FAILURES, Command, refusal, sender
 
-FAILURES = (RedisError, RedisClusterException, OSError)
-"""What redis-py raises when the store does not answer, or not as it should."""
-
-_UNAVAILABLE_REPLIES = (
-    "OOM",
-    "LOADING",
-    "BUSY",
-    "READONLY",
-    "MASTERDOWN",
-    "CLUSTERDOWN",
-    "NOREPLICAS",
-    "TRYAGAIN",
-    "MISCONF",
-)
-"""How the errors begin of a store that works, but not now."""
-
-_WAIT_MS = 1000
+if TYPE_CHECKING:
+    from redis.asyncio import Redis, RedisCluster
 
 
 class Script(NamedTuple):
@@ -49,20 +35,9 @@ class Script(NamedTuple):
         return cls(name, source, writes)
 
 
-class RedisClient(Protocol):
-    """The part of redis-py's asyncio clients (Redis and RedisCluster) that we use."""
-
-    def pipeline(self, transaction: bool = ...) -> Any:  # noqa: ANN401, FBT001 -- redis-py's own signature
-        """A row of commands that are sent together."""
-
-    def script_load(self, script: str) -> Awaitable[Any]:
-        """The digest of a script that the store knows from now on."""
-
-
 class _Call(NamedTuple):
-    command: tuple[Any, ...]
+    command: Command
     answer: asyncio.Future[Any]
-    writes: bool
 
 
 class Connection:
@@ -74,9 +49,9 @@ class Connection:
         lanes: How many pipelines may be under way at once.
     """
 
-    def __init__(self, client: RedisClient, *, wait_replicas: int = 0, lanes: int = 2) -> None:
+    def __init__(self, client: "Redis | RedisCluster", *, wait_replicas: int = 0, lanes: int = 2) -> None:
         self._client = client
-        self._wait_replicas = wait_replicas
+        self._sender = sender(client, wait_replicas)
         self._lanes = lanes
         self._waiting: list[_Call] = []
         self._flying = 0
@@ -94,10 +69,9 @@ class Connection:
         """
         for script in scripts:
             try:
-                sha = await self._client.script_load(script.source)
+                self._digests[script.name] = await self._client.script_load(script.source)
             except FAILURES as error:
                 raise StoreUnavailable("The store does not answer.", detail=str(error)) from error
-            self._digests[script.name] = sha.decode() if isinstance(sha, bytes) else str(sha)
             self._scripts[script.name] = script
 
     async def run(self, name: str, keys: list[str], *args: str | bytes | float) -> Any:  # noqa: ANN401 -- what the script returns
@@ -110,23 +84,25 @@ class Connection:
         script = self._scripts[name]
         try:
             try:
-                return await self._call(("EVALSHA", self._digests[name], len(keys), *keys, *args), writes=script.writes)
+                words = ("EVALSHA", self._digests[name], len(keys), *keys, *args)
+                return await self._call(Command(words, script.writes, keys[0]))
             except NoScriptError:  # the store was restarted or failed over since we loaded it
-                return await self._call(("EVAL", script.source, len(keys), *keys, *args), writes=script.writes)
+                words = ("EVAL", script.source, len(keys), *keys, *args)
+                return await self._call(Command(words, script.writes, keys[0]))
         except FAILURES as error:
             raise refusal(error) from error
 
-    async def command(self, *command: str | bytes | float, writes: bool = False) -> Any:  # noqa: ANN401
-        """Run one plain command. Raises as `run` does."""
+    async def command(self, name: str, key: str, *args: str | bytes | float, writes: bool = False) -> Any:  # noqa: ANN401
+        """Run one plain command on one key. Raises as `run` does."""
         try:
-            return await self._call(command, writes=writes)
+            return await self._call(Command((name, key, *args), writes, key))
         except FAILURES as error:
             raise refusal(error) from error
 
-    def _call(self, command: tuple[Any, ...], *, writes: bool) -> asyncio.Future[Any]:
+    def _call(self, command: Command) -> asyncio.Future[Any]:
         loop = asyncio.get_running_loop()
         answer: asyncio.Future[Any] = loop.create_future()
-        self._waiting.append(_Call(command, answer, writes))
+        self._waiting.append(_Call(command, answer))
         if self._flying < self._lanes:
             self._flying += 1
             flight = loop.create_task(self._fly())
@@ -151,7 +127,7 @@ class Connection:
     async def _carry(self, calls: list[_Call]) -> None:
         """Send calls and give every one of them an answer, whatever happens."""
         try:
-            answers = await self._send(calls)
+            answers = await self._sender.send([call.command for call in calls])
         except BaseException as error:  # noqa: BLE001 -- the callers are told, and raise it themselves
             answers = [error] * len(calls)
         for call, answer in zip(calls, answers, strict=True):
@@ -162,38 +138,12 @@ class Connection:
             else:
                 call.answer.set_result(answer)
 
-    async def _send(self, calls: list[_Call]) -> list[Any]:
-        pipeline = self._client.pipeline(transaction=False)
-        for call in calls:
-            pipeline.execute_command(*call.command)
-        wait = self._wait_replicas > 0 and any(call.writes for call in calls)
-        if wait:
-            pipeline.execute_command("WAIT", self._wait_replicas, _WAIT_MS)
-        answers: list[Any] = await pipeline.execute(raise_on_error=False)
-        if len(answers) != len(calls) + wait:
-            raise ServerError("The store refused an operation.", detail=f"{len(answers)} answers to {len(calls)} calls")
-        if wait and _missed(answers.pop(), self._wait_replicas):
-            late = StoreUnavailable("The change did not reach enough replicas.")
-            return [late if call.writes else answer for call, answer in zip(calls, answers, strict=True)]
-        return answers
-
     async def close(self) -> None:
         """Wait for what is under way."""
         if self._flights:
             await asyncio.gather(*self._flights, return_exceptions=True)
 
 
-def _missed(reached: object, wanted: int) -> bool:
-    return not isinstance(reached, int) or reached < wanted
-
-
 def _not_cancelled(error: BaseException) -> BaseException:
     """A cancelled flight must not look to the callers as if they were cancelled themselves."""
     return StoreUnavailable("The store connection is closing.") if isinstance(error, asyncio.CancelledError) else error
-
-
-def refusal(error: Exception) -> ServerError | StoreUnavailable:
-    """What an error of redis-py means to whoever asked: nearly always that the store cannot answer now."""
-    if isinstance(error, ResponseError) and not str(error).lstrip("-").startswith(_UNAVAILABLE_REPLIES):
-        return ServerError("The store refused an operation.", detail=str(error))
-    return StoreUnavailable("The store does not answer.", detail=f"{type(error).__name__}: {error}")

@@ -8,7 +8,8 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from typing import Any, Protocol, TypeVar
 
 from app.store import keys
-from app.store.connection import FAILURES, Connection, refusal
+from app.store.connection import Connection
+from app.store.pipelines import FAILURES, refusal
 
 BATCH = 100
 """Registrations that are looked at together; their questions share round trips."""

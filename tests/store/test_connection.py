@@ -5,8 +5,16 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+from redis.exceptions import (
+    BusyLoadingError,
+    MasterDownError,
+    MovedError,
+    OutOfMemoryError,
+    ReadOnlyError,
+    RedisClusterException,
+    ResponseError,
+)
 from redis.exceptions import ConnectionError as RedisConnectionError
-from redis.exceptions import RedisClusterException, ResponseError
 
 from app.errors import ServerError, StoreUnavailable
 from app.store.connection import Connection
@@ -54,7 +62,7 @@ async def test_calls_of_the_same_moment_share_a_round_trip():
     client = Client()
     connection = Connection(client, lanes=1)
 
-    answers = await soon(asyncio.gather(*(connection.command(f"C{number}") for number in range(50))))
+    answers = await soon(asyncio.gather(*(connection.command(f"C{number}", "k") for number in range(50))))
 
     assert answers == [f"C{number}" for number in range(50)]
     assert len(client.pipelines) == connection.round_trips == 1
@@ -65,7 +73,7 @@ async def test_a_call_in_the_moment_when_the_last_flight_ends_is_not_forgotten(l
     connection = Connection(Client(), lanes=lanes)
 
     async def one_after_the_other() -> int:
-        return len([await connection.command("PING") for _ in range(20)])
+        return len([await connection.command("PING", "k") for _ in range(20)])
 
     assert await soon(asyncio.gather(*(one_after_the_other() for _ in range(lanes)))) == [20] * lanes
 
@@ -76,7 +84,12 @@ async def test_a_call_in_the_moment_when_the_last_flight_ends_is_not_forgotten(l
         (RedisConnectionError("gone"), StoreUnavailable),
         (RedisClusterException("no node"), StoreUnavailable),
         (OSError("gone"), StoreUnavailable),
-        (ResponseError("LOADING it reads its file"), StoreUnavailable),
+        (BusyLoadingError("it reads its file"), StoreUnavailable),
+        (ReadOnlyError("a replica now"), StoreUnavailable),
+        (OutOfMemoryError("full"), StoreUnavailable),
+        (MovedError("1 127.0.0.1:1"), StoreUnavailable),
+        (MasterDownError("no link"), StoreUnavailable),
+        (ResponseError("MISCONF cannot write its file"), StoreUnavailable),
         (ResponseError("ERR unknown command"), ServerError),
         (ZeroDivisionError("ours"), ZeroDivisionError),
     ],
@@ -88,17 +101,19 @@ async def test_whatever_goes_wrong_every_caller_is_told_and_the_next_one_served(
     client = Client(fail)
     connection = Connection(client, lanes=1)
 
-    told = await soon(asyncio.gather(*(connection.command("PING") for _ in range(3)), return_exceptions=True))
+    told = await soon(asyncio.gather(*(connection.command("PING", "k") for _ in range(3)), return_exceptions=True))
 
     assert [type(one) for one in told] == [refusal] * 3
     client.answer = lambda commands: [b"PONG"] * len(commands)
-    assert await soon(connection.command("PING")) == b"PONG"
+    assert await soon(connection.command("PING", "k")) == b"PONG"
 
 
 async def test_one_refused_command_is_told_to_its_caller_only():
     connection = Connection(Client(lambda _: [b"fine", ResponseError("ERR no")]))
 
-    fine, refused = await soon(asyncio.gather(connection.command("A"), connection.command("B"), return_exceptions=True))
+    fine, refused = await soon(
+        asyncio.gather(connection.command("A", "k"), connection.command("B", "k"), return_exceptions=True)
+    )
 
     assert fine == b"fine"
     assert isinstance(refused, ServerError)
@@ -106,8 +121,8 @@ async def test_one_refused_command_is_told_to_its_caller_only():
 
 async def test_a_caller_who_gave_up_does_not_disturb_the_others():
     connection = Connection(Client(), lanes=1)
-    impatient = asyncio.create_task(connection.command("A"))
-    patient = asyncio.create_task(connection.command("B"))
+    impatient = asyncio.create_task(connection.command("A", "k"))
+    patient = asyncio.create_task(connection.command("B", "k"))
     await asyncio.sleep(0)
     impatient.cancel()
 
@@ -118,4 +133,4 @@ async def test_an_answer_that_is_missing_is_an_error_and_no_endless_wait():
     connection = Connection(Client(lambda _: []))
 
     with pytest.raises(ServerError):
-        await soon(connection.command("A"))
+        await soon(connection.command("A", "k"))

@@ -14,11 +14,11 @@
 --       Whatever is empty is left out.
 -- Returns 1 when written, 0 when an object is not as it was read, an index is not vacant or a transaction is over.
 -- Whoever's connection broke sends the same again without knowing whether it arrived: a nonce that was seen within the last
--- minute says that this change is written already.
+-- minute says that this change is written already. It is noted anew, because a WAIT counts only what its own connection wrote.
 local prefix = KEYS[1]
 local plan = cjson.decode(ARGV[1])
 local written = prefix .. ':n:' .. plan.nonce
-if redis.call('EXISTS', written) == 1 then return 1 end
+if redis.call('SET', written, '', 'XX', 'EX', 60) then return 1 end
 
 local function index_key(name) return prefix .. ':i:' .. name end
 

@@ -5,7 +5,10 @@
 -- was read.
 local prefix, id = KEYS[1], ARGV[1]
 local present = redis.call('HMGET', prefix .. ':o', id, id .. '!')
-if present[1] == ARGV[4] and present[2] == ARGV[5] then return 1 end
+if present[1] == ARGV[4] and present[2] == ARGV[5] then
+  redis.call('HSET', prefix .. ':o', id, ARGV[4])  -- for a WAIT, which counts only what its own connection wrote
+  return 1
+end
 local version = redis.call('ZSCORE', prefix .. ':i:files', id)
 if ARGV[2] == '' then
   if version then return 0 end
