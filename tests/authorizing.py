@@ -9,7 +9,10 @@ import httpx
 import msgspec
 
 from app.catalog import Catalog
-from tests.authorization_pages import MARA
+from app.domain.approval import Question
+from app.domain.authorization_store import AuthorizationRequest, UserSession
+from app.schemas.grants import Grant
+from tests.authorization_pages import MARA, MARA_ID, authorizations, users
 from tests.conftest import PUBLIC_URL, Registered, Server
 from tests.grant_objects import field_of, holder_of, scope_of
 from tests.html_pages import UserBrowser, View
@@ -189,3 +192,24 @@ def refused_push(response: httpx.Response, error: str, *, status: int = 400, abo
     assert body["error"] == error, body
     assert about in body["error_description"], body
     assert response.headers["cache-control"] == "no-store"
+
+
+async def asked(server: Server, response: httpx.Response) -> AuthorizationRequest:
+    """What a request that was begun asks for."""
+    handle = page_of(response).rpartition("/")[2]
+    transaction = await authorizations(server).transaction(handle, now=server.clock.now)
+    assert transaction
+    return transaction.request
+
+
+async def question_of(site: Site, grant: Grant | None = None, user_id: str = MARA_ID, **parameters: Any) -> Question:
+    """A request in front of a user, without the pages."""
+    if grant:
+        parameters["cds_grant_id"] = grant.grant_id
+    handle = page_of(await site.authorize(**parameters)).rpartition("/")[2]
+    server = site.server
+    transaction = await authorizations(server).transaction(handle, now=server.clock.now)
+    assert transaction
+    moment = int(server.clock.now.timestamp())
+    user = UserSession(user_id=user_id, name="Mara", sandbox=True, authenticated_at=moment)
+    return Question(server.context, authorizations(server), users(server), handle, transaction, user, server.clock.now)

@@ -238,8 +238,8 @@ async def test_published_urls_are_below_the_public_url(server: Server) -> None:
     """All of them, in metadata and in objects."""
     metadata = (await server.http.get("/.well-known/oauth-authorization-server")).json()
     served = {route.path for route in routes(server)}
-    endpoints = ("registration", "token", "revocation", "introspection", "authorization", "pushed_authorization_request")
-    for name in endpoints:
+    tokens = ("registration", "token", "revocation", "introspection")
+    for name in (*tokens, "authorization", "pushed_authorization_request"):
         url = metadata[f"{name}_endpoint"]
         assert url.startswith(PUBLIC_URL)
         assert url.removeprefix(PUBLIC_URL) in served

@@ -8,7 +8,6 @@ import pytest
 
 from app.catalog import Catalog
 from app.domain.authorization_requests import MAX_LENGTH, MAX_STATE_LENGTH
-from tests.authorization_pages import authorizations
 from tests.authorizing import (
     CHALLENGE,
     DATED,
@@ -20,6 +19,7 @@ from tests.authorizing import (
     STRICT,
     Site,
     answer,
+    asked,
     authorizing_server,
     page_of,
     sent_back,
@@ -62,14 +62,6 @@ async def browser(server: Server) -> AsyncIterator[UserBrowser]:
     """A user's browser."""
     async with UserBrowser(server) as one:
         yield one
-
-
-async def asked(server: Server, response: Any) -> Any:
-    """What a request that was begun asks for."""
-    handle = page_of(response).rpartition("/")[2]
-    transaction = await authorizations(server).transaction(handle, now=server.clock.now)
-    assert transaction
-    return transaction.request
 
 
 # The way of a request

@@ -9,12 +9,12 @@ import pytest
 
 from app.catalog import Catalog
 from app.domain import grant_decisions
-from app.domain.approval import Question, approve, decline, require_suitable_user
+from app.domain.approval import approve, decline, require_suitable_user
 from app.domain.authorization_store import UserSession
 from app.domain.grant_decisions import Decision
 from app.errors import Refusal, RequestOver
 from app.schemas.grants import Grant, GrantStatus
-from tests.authorization_pages import MARA, MARA_ID, SCHOOL, authorizations, users
+from tests.authorization_pages import MARA, MARA_ID, SCHOOL, users
 from tests.authorizing import (
     DATED,
     EVERY_USER_SCOPE,
@@ -23,8 +23,9 @@ from tests.authorizing import (
     STRICT,
     Site,
     answer,
+    asked,
     authorizing_server,
-    page_of,
+    question_of,
     sent_back,
     shown_to_user,
     site_of,
@@ -32,7 +33,6 @@ from tests.authorizing import (
 from tests.conftest import MakeServer, Registered, Server
 from tests.grant_objects import load, make_grant, patch, shown
 from tests.html_pages import UserBrowser, View
-from tests.spec.test_authorization import asked
 from tests.user_grants import DAILY, DATA, HALF, PHONE, answered
 
 WAITS = GrantStatus.NEEDS_AUTHORIZATION
@@ -66,19 +66,6 @@ async def browser(server: Server) -> AsyncIterator[UserBrowser]:
 async def waiting(site: Site, scope: str = "test_usage", details: Any = (HALF,), **terms: Any) -> Grant:
     """A Grant that waits for a user."""
     return await site.grant(scope, list(details), status=WAITS, **terms)
-
-
-async def question_of(site: Site, grant: Grant | None = None, user_id: str = MARA_ID, **parameters: Any) -> Question:
-    """A request in front of a user, without the pages."""
-    if grant:
-        parameters["cds_grant_id"] = grant.grant_id
-    handle = page_of(await site.authorize(**parameters)).rpartition("/")[2]
-    server = site.server
-    transaction = await authorizations(server).transaction(handle, now=server.clock.now)
-    assert transaction
-    moment = int(server.clock.now.timestamp())
-    user = UserSession(user_id=user_id, name="Mara", sandbox=True, authenticated_at=moment)
-    return Question(server.context, authorizations(server), users(server), handle, transaction, user, server.clock.now)
 
 
 # The way of a Grant

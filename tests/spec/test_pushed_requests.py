@@ -16,6 +16,7 @@ from tests.authorizing import (
     STRICT,
     Site,
     answer,
+    asked,
     authorizing_server,
     page_of,
     refused_push,
@@ -26,7 +27,6 @@ from tests.authorizing import (
 from tests.conftest import MakeServer, Registered, Server
 from tests.grant_objects import suspend
 from tests.html_pages import UserBrowser
-from tests.spec.test_authorization import asked
 from tests.user_grants import BACK, DAILY, HALF, PHONE, VERIFIER, answered
 
 PREFIX = "urn:ietf:params:oauth:request_uri:"
