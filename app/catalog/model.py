@@ -89,7 +89,8 @@ class RegistrationField(Struct, frozen=True):
     """Something that a Client submits, or does, or waits for (WG1-02 3.5).
 
     `max_length` counts code points, `max_size` bytes before Base64. `default` is UNSET for required fields. With
-    `show_to_users` users who are asked for an authorization see the value: an image is the logo. It is not published.
+    `show_to_users` users who are asked for an authorization see the value: an image is the logo. `instructions`
+    are shown on our documentation page: how a payment is made, which accounts sign on. Neither is published.
     """
 
     id: str
@@ -106,6 +107,7 @@ class RegistrationField(Struct, frozen=True):
     form: Form | None
     extra: dict[str, Any]
     show_to_users: bool = False
+    instructions: str | None = None
 
 
 class Choice(Struct, frozen=True):

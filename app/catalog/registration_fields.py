@@ -25,6 +25,7 @@ KEYS = (
     "documentation",
     "form",
     "show_to_users",
+    "instructions",
 )
 SHOWN_FORMATS = ("string", "string_or_null", "url", "url_or_null", "image", "image_or_null")
 """What can be shown to users beside the name of a Client."""
@@ -96,6 +97,7 @@ def read_field(field_id: str, section: Section, directory: Path) -> Registration
         form=read_form(section, kind, directory),
         extra=section.extra,
         show_to_users=read_show_to_users(section, format_),
+        instructions=section.optional_text("instructions"),
     )
 
 

@@ -57,7 +57,7 @@ def as_metadata(catalog: Catalog, settings: Settings) -> dict[str, Any]:
     if document["response_types_supported"]:
         document |= authorization_fields(settings)
     if catalog.test_accounts or document["response_types_supported"]:
-        document["cds_test_accounts"] = settings.public_url + documentation.TEST_ACCOUNTS_PATH
+        document["cds_test_accounts"] = documentation.test_accounts(settings)
     return document
 
 
@@ -96,11 +96,10 @@ def authorization_fields(settings: Settings) -> dict[str, Any]:
 
 def policies(catalog: Catalog, settings: Settings) -> dict[str, Any]:
     """Texts for the people behind a Client."""
-    server = catalog.server
     return {
         "service_documentation": documentation.server_documentation(catalog, settings),
-        "op_policy_uri": documentation.resolve(server.op_policy_uri or documentation.POLICY_PATH, settings),
-        "op_tos_uri": documentation.resolve(server.op_tos_uri or documentation.TERMS_PATH, settings),
+        "op_policy_uri": documentation.policy(catalog, settings),
+        "op_tos_uri": documentation.terms(catalog, settings),
     }
 
 
@@ -109,7 +108,7 @@ def cds_fields(catalog: Catalog, settings: Settings) -> dict[str, Any]:
     api = settings.public_url + "/cds-api/v1"
     fields = {
         "cds_oauth_version": VERSION,
-        "cds_human_registration": settings.public_url + "/register",
+        "cds_human_registration": documentation.human_registration(settings),
         "cds_timezone": catalog.server.timezone,
         "cds_clients_api": f"{api}/clients",
         "cds_messages_api": f"{api}/messages",

@@ -55,7 +55,3 @@ class Links:
     def onboarding(self, registration_id: str, field_id: str) -> str:
         """What a person reads or fills in for an onboarding step of a registration (3.6); it never expires (A25)."""
         return f"{self.public_url}/onboarding/{field_id}?registration_id={registration_id}"
-
-    def documentation(self, page: str, anchor: str = "") -> str:
-        """A page below /docs."""
-        return f"{self.public_url}/docs/{page}" + (f"#{anchor}" if anchor else "")

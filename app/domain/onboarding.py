@@ -8,6 +8,7 @@ from decimal import Decimal
 from msgspec import UNSET
 
 from app.catalog import RegistrationField
+from app.domain import documentation
 from app.domain.changelog import server_message
 from app.domain.context import Context
 from app.domain.records import Change
@@ -77,7 +78,7 @@ def welcome(context: Context, change: Change) -> None:
         MessageType.NOTIFICATION,
         name=f"Welcome to {context.catalog.server.name}",
         description=text.strip(),
-        related_uri=context.links.documentation("getting-started"),
+        related_uri=documentation.getting_started(context.settings),
         related_type=RelatedType.DOCUMENTATION,
     )
     change.create(message, MessageInternal())

@@ -3,8 +3,8 @@
 from typing import Any
 
 from app.catalog.model import Catalog
+from app.domain import documentation
 from app.domain.coverage import COVERAGE_PATH
-from app.domain.documentation import resolve, server_documentation
 from app.domain.extensions import extended, union
 from app.settings import Settings
 
@@ -29,9 +29,9 @@ def server_metadata(catalog: Catalog, settings: Settings) -> dict[str, Any]:
         "updated": server.updated,
         "name": server.name,
         "description": server.description,
-        "website": resolve(server.website, settings),
-        "documentation": server_documentation(catalog, settings),
-        "support": resolve(server.support, settings),
+        "website": documentation.resolve(server.website, settings),
+        "documentation": documentation.server_documentation(catalog, settings),
+        "support": documentation.support(catalog, settings),
         "capabilities": capabilities(catalog),
         "oauth_metadata": settings.public_url + AS_METADATA_PATH,
     }
