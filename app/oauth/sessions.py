@@ -10,7 +10,15 @@ from starlette.requests import Request
 
 from app.domain.authorization_store import UserSession
 from app.domain.users import SESSION_SECONDS, User, session_of
-from app.web.browser import Header, forget_session, form_token, remember_session, require_own_form, session_handle
+from app.web.browser import (
+    Header,
+    forget_session,
+    form_token,
+    remember_session,
+    require_own_form,
+    require_own_site,
+    session_handle,
+)
 from app.web.state import State
 
 SIGN_OUT = "sign out"
@@ -56,9 +64,12 @@ async def begin(request: Request[State], user: User) -> Header:
 async def end(request: Request[State], form: dict[str, str]) -> Header:
     """Sign out, when a page of ours asked for it; the answer has to have the header.
 
+    The form of another site comes without the cookie, and its answer must not remove it either.
+
     Raises:
         ForeignForm: It was not a page of ours.
     """
+    require_own_site(request)
     handle = session_handle(request)
     if handle:
         require_own_form(request, form, handle, SIGN_OUT)
