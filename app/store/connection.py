@@ -6,16 +6,22 @@ however many requests are in flight, the store sees a steady row of pipelines in
 
 import asyncio
 from collections.abc import Iterable
+from dataclasses import dataclass, field
 from importlib.resources import files
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from redis.exceptions import NoScriptError
+from redis.exceptions import TimeoutError as RedisTimeoutError
 
 from app.errors import StoreUnavailable
-from app.store.pipelines import FAILURES, Command, refusal, sender
+from app.store.pipelines import FAILURES, Command, Sender, refusal, sender
 
 if TYPE_CHECKING:
     from redis.asyncio import Redis, RedisCluster
+
+
+ANSWER_SECONDS = 5.0
+"""How long a caller waits for the store: longer than it ever takes to write to a busy disk."""
 
 
 class Script(NamedTuple):
@@ -40,21 +46,39 @@ class _Call(NamedTuple):
     answer: asyncio.Future[Any]
 
 
+@dataclass(slots=True)
+class _Queue:
+    """Calls for one server, and how many pipelines are under way to it."""
+
+    waiting: list[_Call] = field(default_factory=list)
+    flying: int = 0
+
+
 class Connection:
     """Runs scripts on a redis-py client, coalesced into pipelines.
 
     Args:
         client: A `redis.asyncio` client; what it is connected to does not matter here.
         wait_replicas: How many replicas have to have a write before it is confirmed.
-        lanes: How many pipelines may be under way at once.
+        lanes: How many pipelines may be under way at once, to each server of a cluster.
+        answer_seconds: How long a caller waits at most, give or take a moment.
+        sends: What carries commands, when it is not to be the one that suits the client.
     """
 
-    def __init__(self, client: "Redis | RedisCluster", *, wait_replicas: int = 0, lanes: int = 2) -> None:
+    def __init__(
+        self,
+        client: "Redis | RedisCluster",
+        *,
+        wait_replicas: int = 0,
+        lanes: int = 2,
+        answer_seconds: float = ANSWER_SECONDS,
+        sends: Sender | None = None,
+    ) -> None:
         self._client = client
-        self._sender = sender(client, wait_replicas)
+        self._sender = sends or sender(client, wait_replicas)
         self._lanes = lanes
-        self._waiting: list[_Call] = []
-        self._flying = 0
+        self._answer_seconds = answer_seconds
+        self._queues: dict[str, _Queue] = {}
         self._flights: set[asyncio.Task[None]] = set()
         self._digests: dict[str, str] = {}
         self._scripts: dict[str, Script] = {}
@@ -100,34 +124,45 @@ class Connection:
             raise refusal(error) from error
 
     def _call(self, command: Command) -> asyncio.Future[Any]:
+        queue = self._queues.setdefault(self._sender.place(command), _Queue())
         loop = asyncio.get_running_loop()
         answer: asyncio.Future[Any] = loop.create_future()
-        self._waiting.append(_Call(command, answer))
-        if self._flying < self._lanes:
-            self._flying += 1
-            flight = loop.create_task(self._fly())
+        queue.waiting.append(_Call(command, answer))
+        if queue.flying < self._lanes:
+            queue.flying += 1
+            flight = loop.create_task(self._fly(queue))
             self._flights.add(flight)
             flight.add_done_callback(self._flights.discard)
         return answer
 
-    async def _fly(self) -> None:
+    async def _fly(self, queue: _Queue) -> None:
         """Send what is waiting, again and again until nothing is.
 
         The lane is given back in the same step that finds nothing waiting. Were it given back later, when the task is
         done, a call that came in between would wait for a flight that never starts.
         """
         try:
-            while self._waiting:
-                calls, self._waiting = self._waiting, []
+            while queue.waiting:
+                calls, queue.waiting = queue.waiting, []
                 self.round_trips += 1
-                await self._carry(calls)
+                await self._carry(calls, queue)
         finally:
-            self._flying -= 1
+            queue.flying -= 1
 
-    async def _carry(self, calls: list[_Call]) -> None:
-        """Send calls and give every one of them an answer, whatever happens."""
+    async def _carry(self, calls: list[_Call], queue: _Queue) -> None:
+        """Send calls and give every one of them an answer, whatever happens.
+
+        When the store does not answer in time, those who wait behind are told as well: they would only wait for the
+        same, and longer.
+        """
         try:
-            answers = await self._sender.send([call.command for call in calls])
+            async with asyncio.timeout(self._answer_seconds):
+                answers = await self._sender.send([call.command for call in calls])
+        except (TimeoutError, RedisTimeoutError):
+            self._sender.lost()
+            calls, queue.waiting = calls + queue.waiting, []
+            late = StoreUnavailable("The store does not answer.", detail=f"nothing within {self._answer_seconds} s")
+            answers = [late] * len(calls)
         except BaseException as error:  # noqa: BLE001 -- the callers are told, and raise it themselves
             answers = [error] * len(calls)
         for call, answer in zip(calls, answers, strict=True):

@@ -58,6 +58,16 @@ class Command(NamedTuple):
 class Sender(Protocol):
     """Sends commands."""
 
+    def place(self, command: Command) -> str:
+        """The server that will get a command, by any name: commands for the same one are best sent together.
+
+        Raises:
+            RedisClusterException: There is none at the moment.
+        """
+
+    def lost(self) -> None:
+        """Be told that an answer did not come and is not waited for any more."""
+
     async def send(self, commands: Sequence[Command]) -> list[Any]:
         """What each was answered, or the error in its place. Raises FAILURES when they all fail for one reason."""
 
@@ -81,6 +91,13 @@ class SingleSender:
         self._client = client
         self._wait_replicas = wait_replicas
 
+    def place(self, command: Command) -> str:  # noqa: ARG002 -- the same for all of them
+        """See `Sender.place`."""
+        return ""
+
+    def lost(self) -> None:
+        """See `Sender.lost`; the connection is closed already."""
+
     async def send(self, commands: Sequence[Command]) -> list[Any]:
         """See `Sender.send`."""
         pipeline = self._client.pipeline(transaction=False)
@@ -97,7 +114,7 @@ class SingleSender:
 
 
 class ClusterSender:
-    """To a cluster, one pipeline per primary, so that one that is down takes nothing along that belongs to others.
+    """To a cluster; a primary that is down takes nothing along that belongs to others.
 
     With `wait_replicas` redis-py must neither follow a key that has moved nor send a pipeline again by itself (its
     client is made without retries then): it would do so without the WAIT. So both are done here.
@@ -106,9 +123,22 @@ class ClusterSender:
     def __init__(self, client: RedisCluster, wait_replicas: int) -> None:
         self._client = client
         self._wait_replicas = wait_replicas
+        self._is_lost = False
+
+    def place(self, command: Command) -> str:
+        """See `Sender.place`."""
+        name: str = self._node_of(command).name
+        return name
+
+    def lost(self) -> None:
+        """See `Sender.lost`; whoever is asked next may be somebody else."""
+        self._is_lost = True
 
     async def send(self, commands: Sequence[Command]) -> list[Any]:
         """See `Sender.send`."""
+        if self._is_lost:
+            self._is_lost = False
+            await self._client.aclose()  # it finds out anew who is there before the next pipeline
         answers: dict[int, Any] = {}
         todo: Sequence[int] = range(len(commands))
         for pause_seconds in (*_PAUSES_SECONDS, None):
@@ -118,8 +148,7 @@ class ClusterSender:
                 break
             await asyncio.sleep(pause_seconds)
             await self._look_around(commands[todo[0]])
-        if any(isinstance(answer, RedisTimeoutError) for answer in answers.values()):
-            await self._client.aclose()  # it finds out anew who is there before the next pipeline
+        self._is_lost = self._is_lost or any(isinstance(answer, RedisTimeoutError) for answer in answers.values())
         return [answers[number] for number in range(len(commands))]
 
     async def _attempt(self, commands: dict[int, Command]) -> dict[int, Any]:

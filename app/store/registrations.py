@@ -60,15 +60,24 @@ async def keys_like(client: Scanned, pattern: str) -> AsyncIterator[list[str]]:
         yield batch
 
 
-async def pages(connection: Connection, command: str, key: str, *options: str | int) -> AsyncIterator[Any]:
-    """What HSCAN or ZSCAN finds in one key, a page at a time, as redis-py gives it; pages are never empty."""
+async def pages(
+    connection: Connection, command: str, key: str, *options: str | int
+) -> AsyncIterator[list[tuple[bytes, Any]]]:
+    """What HSCAN or ZSCAN finds in one key: pairs of field and value or member and score, a page at a time."""
     cursor = 0
     while True:
         cursor, found = await connection.command(command, key, cursor, *options)
         if found:
-            yield found
+            yield _pairs(found)
         if not int(cursor):
             return
+
+
+def _pairs(found: Any) -> list[tuple[bytes, Any]]:  # noqa: ANN401 -- redis-py lays it out for clusters, and only for them
+    """A page as pairs, however it was handed out."""
+    if isinstance(found, dict):
+        return list(found.items())
+    return found if isinstance(found[0], tuple) else list(zip(found[::2], found[1::2], strict=True))
 
 
 async def _next(scan: AsyncIterator[bytes]) -> bytes | None:

@@ -89,7 +89,7 @@ class Reindexer:
 
     async def _mend_registration(self, prefix: str) -> None:
         async for fields in pages(self._connection, "HSCAN", f"{prefix}:o", "COUNT", _SCAN_COUNT):
-            names = [name.decode() for name in fields]
+            names = [name.decode() for name, _ in fields]
             await self._place(prefix, [name for name in names if not name.endswith(("!", "$"))])
         await self._drop_unknown_secrets(prefix)
 
@@ -122,13 +122,13 @@ class Reindexer:
     async def _drop_unknown_secrets(self, prefix: str) -> None:
         """Forget digests without a Credential. Credentials are never removed, so none appears after the look here."""
         async for logins in pages(self._connection, "HSCAN", f"{prefix}:auth", "COUNT", _SCAN_COUNT):
-            named = {login.partition(b"\n")[0].decode() for login in logins.values()}
+            named = {login.partition(b"\n")[0].decode() for _, login in logins}
             known = set()
             for found in await self._read(prefix, sorted(named)):
                 entry = self._entry_of(prefix, found) if found.document else None
                 if entry and entry.auth is not UNSET:
                     known.add(entry.auth[0])
-            unknown = [digest for digest in logins if digest.decode() not in known]
+            unknown = [digest for digest, _ in logins if digest.decode() not in known]
             if unknown:
                 self._count(await self._connection.command("HDEL", f"{prefix}:auth", *unknown, writes=True))
 

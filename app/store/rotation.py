@@ -76,11 +76,11 @@ async def _reseal_one(connection: Connection, sealer: Sealer, prefix: str, done:
             done.overtaken += len(exchanges) // 3 - exchanged
 
 
-def _exchanges(sealer: Sealer, prefix: str, fields: dict[bytes, bytes], done: Pass) -> list[str | bytes]:
+def _exchanges(sealer: Sealer, prefix: str, fields: list[tuple[bytes, bytes]], done: Pass) -> list[str | bytes]:
     """Field, old and new value of each secret that is to be sealed anew, as `reseal.lua` wants them."""
     registration_id = keys.registration_id(prefix)
     found: list[str | bytes] = []
-    for field, old in fields.items():
+    for field, old in fields:
         sealed = old.decode()
         if not sealer.needs_rotation(sealed):
             continue

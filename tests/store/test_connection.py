@@ -1,7 +1,7 @@
 """Calls share pipelines, and every call gets an answer."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import pytest
@@ -18,40 +18,33 @@ from redis.exceptions import ConnectionError as RedisConnectionError
 
 from app.errors import ServerError, StoreUnavailable
 from app.store.connection import Connection
+from app.store.pipelines import Command, confirmed
 
 SOON_SECONDS = 2.0
 
 
-class Pipeline:
-    """Answers every command with its name, as soon as it is let."""
-
-    def __init__(self, answer: Callable[[list[tuple[Any, ...]]], list[Any]]) -> None:
-        self.commands: list[tuple[Any, ...]] = []
-        self._answer = answer
-
-    def execute_command(self, *command: Any) -> None:
-        self.commands.append(command)
-
-    async def execute(self, *, raise_on_error: bool) -> list[Any]:
-        assert not raise_on_error
-        await asyncio.sleep(0)
-        return self._answer(self.commands)
-
-
 class Client:
-    """As much of redis-py as a connection needs."""
+    """A store that answers every command with its name; it stands for the client and for what carries commands."""
 
     def __init__(self, answer: Callable[[list[tuple[Any, ...]]], list[Any]] | None = None) -> None:
-        self.pipelines: list[Pipeline] = []
+        self.batches: list[list[tuple[Any, ...]]] = []
+        self.hang = False
         self.answer = answer or (lambda commands: [command[0] for command in commands])
 
-    def pipeline(self, transaction: bool = True) -> Pipeline:
-        assert not transaction
-        self.pipelines.append(Pipeline(self.answer))
-        return self.pipelines[-1]
+    def place(self, _command: Command) -> str:
+        return ""
 
-    async def script_load(self, script: str) -> str:
-        return script
+    def lost(self) -> None:
+        pass
+
+    async def send(self, commands: Sequence[Command]) -> list[Any]:
+        self.batches.append([command.words for command in commands])
+        await asyncio.sleep(60 if self.hang else 0)
+        return confirmed(commands, self.answer(self.batches[-1]), 0)
+
+
+def connect(client: Client, **options: Any) -> Connection:
+    return Connection(client, sends=client, **options)
 
 
 async def soon(call: Any) -> Any:
@@ -60,17 +53,17 @@ async def soon(call: Any) -> Any:
 
 async def test_calls_of_the_same_moment_share_a_round_trip():
     client = Client()
-    connection = Connection(client, lanes=1)
+    connection = connect(client, lanes=1)
 
     answers = await soon(asyncio.gather(*(connection.command(f"C{number}", "k") for number in range(50))))
 
     assert answers == [f"C{number}" for number in range(50)]
-    assert len(client.pipelines) == connection.round_trips == 1
+    assert len(client.batches) == connection.round_trips == 1
 
 
 @pytest.mark.parametrize("lanes", [1, 2, 3])
 async def test_a_call_in_the_moment_when_the_last_flight_ends_is_not_forgotten(lanes):
-    connection = Connection(Client(), lanes=lanes)
+    connection = connect(Client(), lanes=lanes)
 
     async def one_after_the_other() -> int:
         return len([await connection.command("PING", "k") for _ in range(20)])
@@ -99,7 +92,7 @@ async def test_whatever_goes_wrong_every_caller_is_told_and_the_next_one_served(
         raise error
 
     client = Client(fail)
-    connection = Connection(client, lanes=1)
+    connection = connect(client, lanes=1)
 
     told = await soon(asyncio.gather(*(connection.command("PING", "k") for _ in range(3)), return_exceptions=True))
 
@@ -109,7 +102,7 @@ async def test_whatever_goes_wrong_every_caller_is_told_and_the_next_one_served(
 
 
 async def test_one_refused_command_is_told_to_its_caller_only():
-    connection = Connection(Client(lambda _: [b"fine", ResponseError("ERR no")]))
+    connection = connect(Client(lambda _: [b"fine", ResponseError("ERR no")]))
 
     fine, refused = await soon(
         asyncio.gather(connection.command("A", "k"), connection.command("B", "k"), return_exceptions=True)
@@ -120,7 +113,7 @@ async def test_one_refused_command_is_told_to_its_caller_only():
 
 
 async def test_a_caller_who_gave_up_does_not_disturb_the_others():
-    connection = Connection(Client(), lanes=1)
+    connection = connect(Client(), lanes=1)
     impatient = asyncio.create_task(connection.command("A", "k"))
     patient = asyncio.create_task(connection.command("B", "k"))
     await asyncio.sleep(0)
@@ -130,7 +123,24 @@ async def test_a_caller_who_gave_up_does_not_disturb_the_others():
 
 
 async def test_an_answer_that_is_missing_is_an_error_and_no_endless_wait():
-    connection = Connection(Client(lambda _: []))
+    connection = connect(Client(lambda _: []))
 
     with pytest.raises(ServerError):
         await soon(connection.command("A", "k"))
+
+
+async def test_a_store_that_hangs_is_given_up_and_those_who_wait_behind_are_told_as_well():
+    client = Client()
+    connection = connect(client, lanes=1, answer_seconds=1)
+    client.hang = True
+    first = asyncio.create_task(connection.command("A", "k"))
+    await asyncio.sleep(0.4)
+    second = asyncio.create_task(connection.command("B", "k"))
+    started = asyncio.get_running_loop().time()
+
+    told = await soon(asyncio.gather(first, second, return_exceptions=True))
+
+    assert [type(one) for one in told] == [StoreUnavailable] * 2
+    assert asyncio.get_running_loop().time() - started < 1
+    client.hang = False
+    assert await soon(connection.command("C", "k")) == "C"
