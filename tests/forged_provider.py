@@ -68,6 +68,7 @@ class ForgedProvider:
 
     async def _answer(self, request: httpx.Request) -> httpx.Response:
         self.asked.append(request.url.path)
+        assert "cookie" not in request.headers
         if self.is_down:
             raise httpx.ConnectError("nobody there", request=request)
         await asyncio.sleep(self.delay_seconds)
@@ -75,7 +76,9 @@ class ForgedProvider:
             return self.answers[request.url.path]()
         match request.url.path:
             case "/.well-known/openid-configuration":
-                return json_response(self._document() | self.metadata)
+                answer = json_response(self._document() | self.metadata)
+                answer.headers["set-cookie"] = "session=of-nobody; Path=/"
+                return answer
             case "/jwks":
                 return json_response({"keys": [key.as_dict(private=False) for key in self.keys]})
             case "/token":

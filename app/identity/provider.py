@@ -11,6 +11,7 @@ import warnings
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from http import HTTPStatus
+from http.cookiejar import DefaultCookiePolicy
 from typing import Any, Final, NamedTuple
 from urllib.parse import quote_plus
 
@@ -96,6 +97,8 @@ class OpenIdProvider:
             event_hooks={"response": [_limit]},
             transport=transport,
         )
+        # Whatever cookie the provider sets belongs to nobody: exchanges for one user must not know those for another.
+        self._http.cookies.jar.set_policy(DefaultCookiePolicy(allowed_domains=()))
         self._metadata = Remembered(self._discover, lifetime_seconds=METADATA_SECONDS, clock=clock)
         self._keys = Remembered(self._fetch_keys, lifetime_seconds=KEYS_SECONDS, clock=clock)
 

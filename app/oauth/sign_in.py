@@ -63,7 +63,8 @@ def for_request(request: Request[State], visit: Visit, *, failure: str = "", use
         decline_token=visit.token(DECLINE),
         oidc=visits.path_of(state, visit.handle, "oidc") if not visit.sandbox and _has_oidc(state) else "",
         has_test_accounts=visit.sandbox,
-        failure=failure or _stopped(request),
+        failure=failure,
+        stopped=_stopped(request),
         username=username,
         grant_id="",
     )
@@ -149,7 +150,8 @@ def _by_itself(
         decline_token="",
         oidc=path_by_itself(state, grant_id, below="/oidc") if _has_oidc(state) else "",
         has_test_accounts=bool(accounts),
-        failure=failure or _stopped(request),
+        failure=failure,
+        stopped=_stopped(request),
         username=username,
         grant_id=grant_id,
     )

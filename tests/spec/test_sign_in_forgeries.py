@@ -567,6 +567,14 @@ async def test_a_provider_that_takes_the_secret_in_the_form_only_gets_it_there(b
     assert "Signed in as Ada Kunde" in (await sign_in(browser, provider, path)).text
 
 
+async def test_what_the_address_of_the_provider_asks_for_stays_in_it(browser, provider, path):
+    """RFC 6749 3.1: some tell their tenants apart by a query."""
+    provider.metadata = {"authorization_endpoint": f"{ISSUER}/authorize?tenant=a+b&x="}
+
+    assert parse_qs(urlsplit(await to_provider(browser, path)).query)["tenant"] == ["a b"]
+    assert "Signed in as Ada Kunde" in (await sign_in(browser, provider, path)).text
+
+
 async def test_many_who_come_at_once_ask_the_provider_once(server, provider):
     """What it says of itself is remembered, and asked for again after a while."""
     browsers = [UserBrowser(server) for _ in range(20)]

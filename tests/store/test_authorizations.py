@@ -12,6 +12,7 @@ from app.domain.authorization_store import (
     AuthorizationRequest,
     CodeFacts,
     PushedRequest,
+    SignInAttempt,
     Transaction,
     UserSession,
 )
@@ -274,6 +275,30 @@ async def test_what_is_no_session_is_none(users: RedisUsers, handle: str) -> Non
     await users.end_session(handle)
 
     assert await users.session(handle, now=NOW) is None
+
+
+ATTEMPT = SignInAttempt(
+    browser_digest="d" * 43, transaction="", grant_id="", again=True, started_at=int(NOW.timestamp())
+)
+
+
+async def test_a_sign_in_that_was_begun_is_taken_once(users: RedisUsers) -> None:
+    """Of a hundred that come back with one `state` one goes on."""
+    handle = RANDOM.sign_in()
+    await users.begin_sign_in(handle, ATTEMPT, now=NOW, ttl_seconds=60)
+
+    taken = await asyncio.gather(*(users.take_sign_in(handle, now=NOW) for _ in range(100)))
+
+    assert [one for one in taken if one] == [ATTEMPT]
+
+
+@pytest.mark.parametrize("handle", ["", "cdssi_zz_" + "a" * 43, "cdssi_3f_" + "a" * 43, RANDOM.session()])
+async def test_what_is_no_sign_in_that_was_begun_is_none(users: RedisUsers, handle: str) -> None:
+    late = RANDOM.sign_in()
+    await users.begin_sign_in(late, ATTEMPT, now=NOW, ttl_seconds=60)
+
+    assert await users.take_sign_in(handle, now=NOW) is None
+    assert await users.take_sign_in(late, now=LATER) is None
 
 
 async def test_what_a_user_authorized_is_listed_newest_first_page_by_page(users: RedisUsers) -> None:
