@@ -9,11 +9,14 @@ server, and a script that finds its work done already writes something all the s
 
 import asyncio
 import contextlib
+import math
 from collections.abc import Sequence
 from typing import Any, Final, NamedTuple, Protocol
 
+from hiredis import pack_command
 from redis.asyncio import Redis, RedisCluster
 from redis.asyncio.cluster import ClusterNode
+from redis.asyncio.connection import AbstractConnection
 from redis.exceptions import (
     AskError,
     ClusterDownError,
@@ -29,6 +32,9 @@ from redis.exceptions import ConnectionError as RedisConnectionError
 from redis.exceptions import TimeoutError as RedisTimeoutError
 
 from app.errors import ServerError, StoreUnavailable
+
+SOCKET_SECONDS: Final = 5.0
+"""How long the answers to one pipeline may take."""
 
 FAILURES = (RedisError, RedisClusterException, OSError)
 """What redis-py raises when the store does not answer, or not as it should."""
@@ -85,32 +91,58 @@ def sender(client: Redis | RedisCluster, wait_replicas: int) -> Sender:
 
 
 class SingleSender:
-    """To one server; redis-py itself sends again what it has to."""
+    """To one server, over a connection of redis-py's pool.
+
+    What a pipeline object does beyond that (packing in Python, callbacks, counters, a time limit for every answer) cost
+    a third of the CPU time of a request for one object (91 instead of 57 us), so commands are packed by hiredis here
+    and the answers read from the connection, within one time limit for all of them.
+    """
 
     def __init__(self, client: Redis, wait_replicas: int) -> None:
-        self._client = client
+        self._pool = client.connection_pool
         self._wait_replicas = wait_replicas
 
-    def place(self, command: Command) -> str:  # noqa: ARG002 -- the same for all of them
+    def place(self, _command: Command) -> str:
         """See `Sender.place`."""
         return ""
 
     def lost(self) -> None:
-        """See `Sender.lost`; the connection is closed already."""
+        """See `Sender.lost`: the connection that it should have come over is closed already."""
 
     async def send(self, commands: Sequence[Command]) -> list[Any]:
         """See `Sender.send`."""
-        pipeline = self._client.pipeline(transaction=False)
-        for command in commands:
-            pipeline.execute_command(*command.words)
         wait = self._wait_replicas > 0 and any(command.writes for command in commands)
+        words = [command.words for command in commands]
         if wait:
-            pipeline.execute_command("WAIT", self._wait_replicas, WAIT_MS)
-        answers: list[Any] = await pipeline.execute(raise_on_error=False)
+            words.append(("WAIT", self._wait_replicas, WAIT_MS))
+        packed = b"".join([pack_command(one) for one in words])
+        connection = await self._pool.get_connection()  # type: ignore[no-untyped-call]  # redis-py has not annotated it
+        try:
+            answers: list[Any] = await connection.retry.call_with_retry(
+                lambda: _exchange(connection, packed, len(words)), lambda _: connection.disconnect()
+            )
+        except BaseException:  # also when cancelled: what was not read yet must not answer somebody else
+            await connection.disconnect(nowait=True)
+            raise
+        finally:
+            await self._pool.release(connection)
         if any(isinstance(answer, ReadOnlyError) for answer in answers):
             # A replica now. Its address may lead to the new primary, but only for those who connect anew.
-            await self._client.connection_pool.disconnect()
+            await self._pool.disconnect()
         return confirmed(commands, answers, self._wait_replicas if wait else 0)
+
+
+async def _exchange(connection: AbstractConnection, packed: bytes, count: int) -> list[Any]:
+    """Send packed commands and read that many answers; an error that is an answer stands in its place."""
+    await connection.send_packed_command(packed)
+    answers: list[Any] = []
+    async with asyncio.timeout(SOCKET_SECONDS + (WAIT_MS / 1000)):
+        for _ in range(count):
+            try:
+                answers.append(await connection.read_response(timeout=math.inf))
+            except ResponseError as error:
+                answers.append(error)
+    return answers
 
 
 class ClusterSender:

@@ -262,7 +262,8 @@ async def test_every_change_appends_its_events_to_the_stream_of_the_shard(record
 
     entries = await records.connection.command("XRANGE", keys.events(change.registration_id[:2]), "-", "+")
 
-    ((_, entry),) = entries
+    ((_, found),) = entries
+    entry = found if isinstance(found, dict) else dict(zip(found[::2], found[1::2], strict=True))
     assert entry[b"registration_id"].decode() == change.registration_id
     assert decode(entry[b"events"]) == [[event.type, event.object_id] for event in change.events]
     assert int(entry[b"at"]) == int(NOW.timestamp())
