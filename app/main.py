@@ -91,14 +91,15 @@ class Parts:
 class Service:
     """The ASGI application.
 
-    `draining` turns readiness off while requests are still served; `state` is there once the application has started.
+    `draining` turns readiness off while requests are still served, each on its last connection; `state` is there once
+    the application has started.
     """
 
     def __init__(self, settings: Settings, catalog: Catalog, parts: Parts | None = None) -> None:
         self.settings = settings
         self.catalog = catalog
         self.parts = parts or Parts()
-        self.draining = False
+        self._draining = False
         self.state: State | None = None
         self._edge: Edge | None = None
         self._store: StoreConnection | None = None
@@ -137,6 +138,17 @@ class Service:
             await self._connection.close()
         if self._store and self._store is not self.parts.store:
             await self._store.close()
+
+    @property
+    def draining(self) -> bool:
+        """Whether the end is near."""
+        return self._draining
+
+    @draining.setter
+    def draining(self, value: bool) -> None:
+        if value and not self._draining and self._edge:
+            self._edge.drain()
+        self._draining = value
 
     def is_ready(self) -> bool:
         """Whether new requests should come here."""

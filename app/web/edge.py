@@ -45,6 +45,10 @@ class Edge:
         self._prefix = public.path
         self._transport = [(b"strict-transport-security", b"max-age=63072000")] if public.scheme == "https" else []
 
+    def drain(self) -> None:
+        """From now on every answer closes its connection, so that callers and proxies open the next one elsewhere."""
+        self._transport = [*self._transport, (b"connection", b"close")]
+
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one HTTP request."""
         started = time.perf_counter()

@@ -135,7 +135,10 @@ def test_sigterm_turns_readiness_off_and_keeps_serving_before_the_exit_with_0(tm
             time.sleep(0.05)
 
         assert answered == 503
-        assert status(f"{url}/livez") == 200
+        with httpx.Client() as http:
+            for _ in range(2):  # the second time over a connection of its own
+                answer = http.get(f"{url}/livez")
+                assert (answer.status_code, answer.headers["connection"]) == (200, "close")
         assert process.wait(timeout=15) == 0
     assert not (tmp_path / ".data" / "store" / "valkey.sock").exists()
 
