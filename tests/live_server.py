@@ -28,15 +28,16 @@ UNLIMITED = {f"CDS_RATE_LIMIT_{name}": "off" for name in ("ANONYMOUS", "CLIENT",
 
 
 @contextlib.contextmanager
-def live_server(directory: Path, *, catalog: Path | None = None, **settings: str) -> Iterator[str]:
+def live_server(directory: Path, *, catalog: Path | None = None, port: int = 0, **settings: str) -> Iterator[str]:
     """Run `cds-server serve` with everything it keeps in `directory`; the value is its public URL.
 
     Args:
         directory: The store, the files and the log `server.log` go there.
         catalog: A catalog file instead of the bundled demo utility.
+        port: A `free_port` for those who need to know it before; 0 finds one.
         settings: More settings, by their `CDS_` names.
     """
-    port = free_port()
+    port = port or free_port()
     url = f"http://127.0.0.1:{port}"
     environment = {
         **{name: value for name, value in os.environ.items() if not name.startswith("CDS_")},

@@ -28,6 +28,7 @@ class App:
         own: Likewise, the sandbox one whose access users authorize.
         token: An admin access token.
         verifier: The code_verifier of its requests.
+        status: The `cds_status` of that Client Object.
     """
 
     http: httpx.AsyncClient
@@ -37,12 +38,15 @@ class App:
     token: str = ""
     redirect_uri: str = ""
     verifier: str = field(default_factory=lambda: secrets.token_urlsafe(48))
+    status: str = "sandbox"
 
     @classmethod
-    async def register(cls, http: httpx.AsyncClient, redirect_uri: str = "", **metadata: Any) -> "App":
+    async def register(
+        cls, http: httpx.AsyncClient, redirect_uri: str = "", status: str = "sandbox", **metadata: Any
+    ) -> "App":
         """Register, find the Client Object, and set its redirect URI unless answers go to the receipt page."""
         document = (await http.get("/.well-known/oauth-authorization-server")).raise_for_status().json()
-        app = cls(http, document)
+        app = cls(http, document, status=status)
         body = {"client_name": "Meadow Home", "scope": f"{ADMIN} {SCOPE}"} | REQUIRED_FIELDS | metadata
         answer = await http.post(document["registration_endpoint"], json=body)
         assert answer.status_code == 201, answer.text
@@ -67,7 +71,7 @@ class App:
     async def client(self) -> dict[str, Any]:
         """The Client Object."""
         listing = (await self.api("GET", self.metadata["cds_clients_api"]))["clients"]
-        return next(one for one in listing if one["scope"] == SCOPE)
+        return next(one for one in listing if one["scope"] == SCOPE and one["cds_status"] == self.status)
 
     async def change(self, **values: Any) -> dict[str, Any]:
         """PUT the Client Object with some values changed."""

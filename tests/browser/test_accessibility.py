@@ -1,64 +1,16 @@
-"""Everybody can use every page: at a desk and on a phone, in the light and in the dark (WCAG 2.2 AA, by axe-core).
-
-`SCREENSHOTS=some/directory` keeps a picture of each page for the eye.
-"""
+"""Everybody can use every page: at a desk and on a phone, in the light and in the dark (WCAG 2.2 AA, by axe-core)."""
 
 import base64
-import os
-from collections.abc import Awaitable, Callable
 from importlib.resources import files
-from pathlib import Path
 
 import pytest
 import pytest_asyncio
 
 from tests.browser.apps import SCOPE, App
+from tests.browser.inspection import inspect
 from tests.browser.users import MARA, SCHOOL, User
-from tests.node import TESTS, require_node
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
-
-PROJECT = TESTS / "browser" / "axe"
-DESK, PHONE = {"width": 1280, "height": 800}, {"width": 390, "height": 844}
-VIEWS = {"desk-light": DESK, "phone-dark": PHONE}
-"""Each size and each colour scheme once: the one is about places, the other about colours."""
-MORE_VIEWS = {"desk-dark": DESK, "phone-light": PHONE}
-"""For the eye."""
-NARROWEST = 320
-RULES = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
-RUN = """async rules => (await axe.run({runOnly: rules, resultTypes: ['violations']})).violations.map(
-  one => `${one.impact}: ${one.id}: ${one.nodes.map(node => node.target + ' ' + node.failureSummary).join('; ')}`)"""
-OVERFLOW = "() => document.documentElement.scrollWidth - document.documentElement.clientWidth"
-
-Inspect = Callable[[User, str], Awaitable[None]]
-
-
-@pytest.fixture(scope="module")
-def axe() -> str:
-    """The source of axe-core."""
-    require_node(PROJECT)
-    return (PROJECT / "node_modules" / "axe-core" / "axe.min.js").read_text(encoding="utf-8")
-
-
-@pytest.fixture
-def inspect(axe: str) -> Inspect:
-    """Look at the page in view from all sides: `await inspect(user, "sign-in")`."""
-    kept = os.environ.get("SCREENSHOTS")
-
-    async def look(user: User, name: str) -> None:
-        page = user.page
-        await page.evaluate(axe)
-        for view, size in (VIEWS | (MORE_VIEWS if kept else {})).items():
-            await page.set_viewport_size(size)
-            await page.emulate_media(color_scheme="dark" if "dark" in view else "light")
-            assert await page.evaluate(RUN, RULES) == [], f"{name}, {view}"
-            if kept:
-                await page.screenshot(path=Path(kept) / f"{name}-{view}.png", full_page=True)
-        await page.set_viewport_size({"width": NARROWEST, "height": 640})
-        assert await page.evaluate(OVERFLOW) <= 0, f"{name} has to be moved sideways on a narrow screen"
-        await page.set_viewport_size(DESK)
-
-    return look
 
 
 @pytest_asyncio.fixture(loop_scope="session")
@@ -76,16 +28,16 @@ async def app(http, site) -> App:
     )
 
 
-async def test_pages_of_a_request(app: App, user: User, inspect: Inspect) -> None:
+async def test_pages_of_a_request(app: App, user: User) -> None:
     numbers = [f"4400-{number:04}" for number in range(15)]
     key = {"kty": "EC", "crv": "P-256", "use": "enc", "alg": "ECDH-ES", **COORDINATES}
     details = [{"type": SCOPE, "start_date": "P3Y", "account_numbers": numbers, "encryption_key": key}]
     await user.go(await app.push(authorization_details=details))
-    await inspect(user, "sign-in")
+    await inspect(user.page, "sign-in")
     await user.sign_in((MARA[0], "wrong", ""))
-    await inspect(user, "sign-in-failed")
+    await inspect(user.page, "sign-in-failed")
     await user.sign_in()
-    await inspect(user, "consent")
+    await inspect(user.page, "consent")
 
 
 COORDINATES = {
@@ -95,44 +47,44 @@ COORDINATES = {
 """Of a public key (RFC 7517 A.1)."""
 
 
-async def test_pages_of_a_user(http, user: User, inspect: Inspect) -> None:
+async def test_pages_of_a_user(http, user: User) -> None:
     app = await App.register(http, client_name="Orchard")
     other = await App.register(http, client_name="Meadow Home")
     await user.go("/oauth/sign-in")
-    await inspect(user, "sign-in-alone")
+    await inspect(user.page, "sign-in-alone")
     await user.sign_in(SCHOOL)
-    await inspect(user, "authorizations-none")
+    await inspect(user.page, "authorizations-none")
     await user.go(app.authorize())
-    await inspect(user, "consent-short")
+    await inspect(user.page, "consent-short")
     await user.press("Approve")
-    await inspect(user, "receipt")
+    await inspect(user.page, "receipt")
     await user.follow("End this access")
-    await inspect(user, "revoke")
+    await inspect(user.page, "revoke")
     await user.press("End access")
     await user.go(other.authorize())
     await user.press("Approve")
     await user.follow("All your authorizations")
-    await inspect(user, "authorizations")
+    await inspect(user.page, "authorizations")
     await user.follow("Receipt for Orchard")
-    await inspect(user, "receipt-ended")
+    await inspect(user.page, "receipt-ended")
 
 
-async def test_pages_when_something_is_wrong(app: App, user: User, inspect: Inspect) -> None:
+async def test_pages_when_something_is_wrong(app: App, user: User) -> None:
     url = await app.push()
     await user.go(url)
     transaction = user.page.url
     await user.go(url)
-    await inspect(user, "error-link")
+    await inspect(user.page, "error-link")
     await user.go("/oauth/receipt?error=access_denied")
-    await inspect(user, "declined")
+    await inspect(user.page, "declined")
     await user.go("/oauth/receipt?error=server_error")
-    await inspect(user, "failed")
+    await inspect(user.page, "failed")
     await user.go("/oauth/authorize/nothing")
-    await inspect(user, "error-over")
+    await inspect(user.page, "error-over")
     await user.page.context.clear_cookies()
     await user.go(transaction)
-    await inspect(user, "error-cookies")
+    await inspect(user.page, "error-cookies")
     await user.go("/oauth/authorizations/nothing/revoke")
     await user.sign_in()
     await user.go("/oauth/authorizations/nothing/revoke")
-    await inspect(user, "error-not-found")
+    await inspect(user.page, "error-not-found")

@@ -4,11 +4,8 @@ Only its own pages are used, as a browser would; the service is in the test's ow
 network.
 """
 
-import json
-import subprocess
 from collections.abc import AsyncIterator, Iterator
 from datetime import UTC, datetime
-from pathlib import Path
 from urllib.parse import urljoin
 
 import httpx
@@ -17,36 +14,22 @@ import pytest
 from tests.authorization_pages import SCOPE, begin, production_client, users
 from tests.conftest import PUBLIC_URL, MakeServer, Registered, Server
 from tests.html_pages import UserBrowser, View
-from tests.live_server import free_port, wait_until_ready
-from tests.node import TESTS, require_node
+from tests.openid_provider import openid_provider, settings
 
-PROJECT = TESTS / "oidc_provider"
 CALLBACK = f"{PUBLIC_URL}/oauth/oidc/callback"
-SECRET = "s+e/c:r%et"
 BUTTON = "Sign in with Prairie & Lake Energy"
 
 
 @pytest.fixture(scope="module")
 def issuer(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """The provider as a process of its own."""
-    node, port = require_node(PROJECT), free_port()
-    url, log = f"http://127.0.0.1:{port}", tmp_path_factory.mktemp("provider") / "log"
-    options = json.dumps({"port": port, "redirect_uri": CALLBACK, "client_secret": SECRET})
-    with log.open("wb") as file:
-        process = subprocess.Popen([node, "provider.mjs", options], cwd=PROJECT, stdout=file, stderr=subprocess.STDOUT)
-    try:
-        wait_until_ready(process, url, Path(log), path="/.well-known/openid-configuration")
+    """The provider."""
+    with openid_provider(tmp_path_factory.mktemp("provider"), CALLBACK) as url:
         yield url
-    finally:
-        process.kill()
-        process.wait()
 
 
 @pytest.fixture
 async def server(make_server: MakeServer, issuer: str) -> Server:
-    server = await make_server(
-        CDS_USER_OIDC_ISSUER=issuer, CDS_USER_OIDC_CLIENT_ID="cds server", CDS_USER_OIDC_CLIENT_SECRET=SECRET
-    )
+    server = await make_server(**settings(issuer))
     server.clock.now = datetime.now(UTC).replace(microsecond=0)
     return server
 
@@ -175,9 +158,7 @@ async def test_the_way_back_works_once(browser, path):
 
 async def test_a_secret_that_the_provider_does_not_know_is_a_page_that_helps(make_server, issuer):
     """The cause is for the operator's log."""
-    server = await make_server(
-        CDS_USER_OIDC_ISSUER=issuer, CDS_USER_OIDC_CLIENT_ID="cds server", CDS_USER_OIDC_CLIENT_SECRET="wrong"
-    )
+    server = await make_server(**settings(issuer) | {"CDS_USER_OIDC_CLIENT_SECRET": "wrong"})
     server.clock.now = datetime.now(UTC).replace(microsecond=0)
     async with UserBrowser(server) as pages, httpx.AsyncClient() as elsewhere:
         view = await Visitor(pages, elsewhere).sign_in("/oauth/sign-in")
