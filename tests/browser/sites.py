@@ -24,6 +24,8 @@ class Site:
         self.pages: dict[str, str] = {}
         self.asked: list[str] = []
         """The path and query of each request but those for an icon."""
+        self.referers: list[bytes] = []
+        """From where browsers say that they came."""
 
     @classmethod
     @contextlib.asynccontextmanager
@@ -51,6 +53,9 @@ class Site:
             async with asyncio.timeout(READ_SECONDS):
                 head = await reader.readuntil(b"\r\n\r\n")
                 target = head.split(b" ", 2)[1].decode("ascii")
+                if target != "/favicon.ico":
+                    self.asked.append(target)
+                    self.referers += [line for line in head.splitlines() if line.lower().startswith(b"referer:")]
                 writer.write(self.answer(target))
                 await writer.drain()
         writer.close()
@@ -59,8 +64,6 @@ class Site:
 
     def answer(self, target: str) -> bytes:
         """The page at a path, or an empty 404."""
-        if target != "/favicon.ico":
-            self.asked.append(target)
         page = self.pages.get(target.partition("?")[0])
         body = (page or "").encode()
         head = ANSWER.format(status="200 OK" if page else "404 Not Found", length=len(body))

@@ -17,7 +17,9 @@ pytestmark = pytest.mark.asyncio(loop_scope="session")
 
 
 @pytest.mark.parametrize("java_script", [True, False], ids=["with JavaScript", "without JavaScript"])
-async def test_an_application_gets_access_to_what_its_user_has_seen(app: App, users: OpenUser, java_script) -> None:
+async def test_an_application_gets_access_to_what_its_user_has_seen(
+    app: App, site: Site, users: OpenUser, java_script: bool
+) -> None:
     user = await users(java_script_enabled=java_script)
 
     await user.go(await app.push(authorization_details=[{"type": SCOPE, "interval": "monthly"}]))
@@ -28,6 +30,7 @@ async def test_an_application_gets_access_to_what_its_user_has_seen(app: App, us
     facts = await user.facts()
     await user.press("Approve")
     assert await user.heading() == "Back at the application"
+    assert site.referers == []
 
     tokens = await app.redeem(app.code_of(user.page.url))
     (grant,) = await app.grants()
@@ -178,6 +181,16 @@ async def test_another_user_takes_over_after_signing_out(app: App, user: User) -
     assert "Signed in as Lakeside School District" in await user.text()
     await user.press("Approve")
     app.code_of(user.page.url)
+
+
+async def test_after_signing_out_nothing_is_seen_by_going_back(user: User) -> None:
+    await user.go("/oauth/sign-in")
+    await user.sign_in()
+    assert await user.heading() == "Your authorizations"
+    await user.press("Sign out")
+    await user.page.go_back()
+
+    assert await user.heading() == "Sign in to Prairie & Lake Energy"
 
 
 async def test_a_mistyped_password_is_told_and_what_was_typed_stays(app: App, user: User) -> None:
