@@ -14,6 +14,7 @@ from app.catalog import Catalog
 from app.crypto.key_files import open_sealer
 from app.crypto.signing_keys import open_signer
 from app.crypto.tokens import Randomness
+from app.docs import site
 from app.domain.access_tokens import AccessTokens
 from app.domain.context import Context
 from app.domain.grant_times import settle_due
@@ -185,6 +186,7 @@ class Service:
             *grants.routes,
             *onboarding.routes,
             *files.routes(self.catalog),
+            *site.routes(self.catalog, self.settings),
             *health.routes(self.is_ready),
         ]
 

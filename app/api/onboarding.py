@@ -4,39 +4,22 @@ The links do not expire and may be opened as often as one likes (ambiguities A25
 registration, so they need no sign-in.
 """
 
-import html
 from functools import lru_cache
+from typing import Final
 
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
-from app.catalog import Catalog, RegistrationField
+from app.catalog import Catalog
+from app.domain.documentation import registration_field_documentation
 from app.errors import NotFound
 from app.web.answers import Answer
+from app.web.pages import page
 from app.web.ranges import content_disposition
-from app.web.routing import Limit, Route
+from app.web.routing import ErrorStyle, Limit, Route
 from app.web.state import State
 
-_POLICY = (b"content-security-policy", b"default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'")
-_PAGE = """<!doctype html>
-<html lang="en">
-<meta charset="utf-8">
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<title>{title} - {utility}</title>
-<style>
-  :root {{ color-scheme: light dark; font: 1.0625rem/1.6 system-ui, sans-serif }}
-  main {{ max-width: 40rem; margin: 4rem auto; padding: 0 1.25rem }}
-  pre {{ white-space: pre-wrap; font: inherit; border-left: .25rem solid; padding-left: 1rem }}
-</style>
-<main>
-  <p>{utility}</p>
-  <h1>{title}</h1>
-  <p>{description}</p>
-  {text}
-  <p>This step is completed by {utility}. Questions and answers go through the Messages API of your registration.</p>
-</main>
-</html>
-"""
+_KEPT: Final = ((b"cache-control", b"no-cache"),)
 
 
 async def step(request: Request[State]) -> Response:
@@ -49,8 +32,14 @@ async def step(request: Request[State]) -> Response:
         return RedirectResponse(field.form.url, status_code=303, headers={"cache-control": "no-store"})
     if field.form and field.form.pdf:
         return _pdf(catalog, field.form.pdf)
-    page = _page(catalog.server.name, field)
-    return Answer(page, content_type=b"text/html; charset=utf-8", headers=[_POLICY, (b"cache-control", b"no-cache")])
+    return page(
+        request.state,
+        "api/templates/onboarding.html",
+        heading=field.id.replace("_", " ").capitalize(),
+        description=field.description,
+        text=field.form.text if field.form else None,
+        documentation=registration_field_documentation(field, request.state["settings"]),
+    )
 
 
 def _pdf(catalog: Catalog, name: str) -> Answer:
@@ -58,7 +47,7 @@ def _pdf(catalog: Catalog, name: str) -> Answer:
     return Answer(
         _bytes_of(str(catalog.path(name))),
         content_type=b"application/pdf",
-        headers=[(b"content-disposition", disposition), (b"cache-control", b"no-cache")],
+        headers=[(b"content-disposition", disposition), *_KEPT],
     )
 
 
@@ -68,14 +57,4 @@ def _bytes_of(path: str) -> bytes:
         return file.read()
 
 
-def _page(utility: str, field: RegistrationField) -> bytes:
-    text = field.form.text if field.form else None
-    return _PAGE.format(
-        utility=html.escape(utility),
-        title=html.escape(field.id.replace("_", " ").capitalize()),
-        description=html.escape(field.description),
-        text=f"<pre>{html.escape(text)}</pre>" if text else "",
-    ).encode()
-
-
-routes = [Route("/onboarding/{field_id}", {"GET": step}, limit=Limit.ANONYMOUS)]
+routes = [Route("/onboarding/{field_id}", {"GET": step}, errors=ErrorStyle.PAGE, limit=Limit.ANONYMOUS)]

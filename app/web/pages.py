@@ -8,6 +8,7 @@ Source: CSP 3; RFC 6749 10.13 and RFC 9700 4.16 (clickjacking), 4.2 (nothing in 
 
 import base64
 import hashlib
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -15,9 +16,12 @@ from urllib.parse import urlsplit
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
-from app.domain.documentation import resolve
+from app.catalog import Catalog
+from app.domain import documentation
 from app.errors import InvalidRequestUri, Refusal, SignInFailed
+from app.settings import Settings
 from app.web.answers import NO_STORE, Answer, Headers
+from app.web.documents import Document
 from app.web.errors import public_description, refusal_headers
 from app.web.state import State
 
@@ -32,14 +36,13 @@ _TEMPLATES: Final = Environment(
     lstrip_blocks=True,
     auto_reload=False,
 )
-_HEADERS: Final = (
-    *NO_STORE,
+_PUBLIC_HEADERS: Final = (
     # Not `no-referrer`: with it browsers send `Origin: null` with our own forms, and we check the Origin.
     (b"referrer-policy", b"same-origin"),
     (b"x-frame-options", b"DENY"),
-    (b"cross-origin-resource-policy", b"same-origin"),
     (b"permissions-policy", b"camera=(), geolocation=(), microphone=(), payment=()"),
 )
+_HEADERS: Final = (*NO_STORE, *_PUBLIC_HEADERS, (b"cross-origin-resource-policy", b"same-origin"))
 _HEADINGS: Final = {
     "cookies_needed": "We need a cookie here",
     "request_over": "This request is over",
@@ -116,13 +119,27 @@ def page(
         headers: Beside those that every page has, a cookie for instance.
         values: What the template shows. All of it is escaped.
     """
-    html = _TEMPLATES.get_template(template).render(_common(state) | values)
     return Answer(
-        html.encode(),
+        _rendered(state["settings"], state["context"].catalog, template, values),
         content_type=b"text/html; charset=utf-8",
         status=status,
         headers=[*_HEADERS, policy.header, *headers],
     )
+
+
+def public_page(
+    settings: Settings, catalog: Catalog, template: str, /, *, policy: Policy = STILL, **values: object
+) -> Document:
+    """A page that is the same for everybody, rendered once; browsers may keep it for a few minutes.
+
+    Args:
+        settings: Of the server.
+        catalog: Likewise.
+        template: As for `page`.
+        values: Likewise.
+    """
+    body = _rendered(settings, catalog, template, values)
+    return Document(body, "text/html; charset=utf-8", headers=[*_PUBLIC_HEADERS, policy.header])
 
 
 def error_page(state: State, refusal: Refusal, request_id: str) -> Answer:
@@ -151,17 +168,28 @@ def base_path(state: State) -> str:
 
     Links have no host, so that they also work for somebody who came under another name of this machine.
     """
-    return urlsplit(state["settings"].public_url).path
+    return prefix(state["settings"])
 
 
-def _common(state: State) -> dict[str, Any]:
-    settings, server = state["settings"], state["context"].catalog.server
-    links = (("Privacy", server.op_policy_uri), ("Terms", server.op_tos_uri), ("Help", server.support))
+def prefix(settings: Settings) -> str:
+    """The path of the public URL."""
+    return urlsplit(settings.public_url).path
+
+
+def _rendered(settings: Settings, catalog: Catalog, template: str, values: Mapping[str, object]) -> bytes:
+    return _TEMPLATES.get_template(template).render({**_common(settings, catalog), **values}).encode()
+
+
+def _common(settings: Settings, catalog: Catalog) -> dict[str, Any]:
     return {
-        "utility": server.name,
-        "base": base_path(state),
+        "utility": catalog.server.name,
+        "base": prefix(settings),
         "style": _STYLE,
-        "links": [(name, resolve(link, settings)) for name, link in links if link],
+        "links": (
+            ("Privacy", documentation.policy(catalog, settings)),
+            ("Terms", documentation.terms(catalog, settings)),
+            ("Help", documentation.support(catalog, settings)),
+        ),
         "sandbox": False,
         "user": None,
     }

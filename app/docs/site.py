@@ -1,0 +1,127 @@
+"""The pages, where they are, and what is in them; each is made once, when the server starts."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+from typing import Any, Final
+
+from app.catalog import Catalog
+from app.docs import errors, examples, extensions, landing, registration_fields, scopes, words
+from app.domain import documentation
+from app.domain.server_metadata import AS_METADATA_PATH, SERVER_METADATA_PATH
+from app.settings import Settings
+from app.web.pages import Policy, public_page
+from app.web.routing import ErrorStyle, Limit, Route
+
+_OWN_IMAGES: Final = Policy(images="'self'")
+Contents = Callable[[Catalog, Settings], dict[str, Any]]
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """One page.
+
+    Args:
+        path: Below the public URL.
+        title: Also what links in the contents call it.
+        template: In `app/docs/templates`.
+        contents: What its template shows beside what every page has.
+    """
+
+    path: str
+    title: str
+    template: str
+    contents: Contents
+
+
+def nothing(_catalog: Catalog, _settings: Settings) -> dict[str, Any]:
+    """For pages that are text."""
+    return {}
+
+
+def test_accounts(catalog: Catalog, settings: Settings) -> dict[str, Any]:
+    """The made-up users, and how to try them."""
+    return {"accounts": catalog.test_accounts, **examples.contents(catalog, settings)}
+
+
+def rate_limits(_catalog: Catalog, settings: Settings) -> dict[str, Any]:
+    """The limits as they are set."""
+    return {
+        "limits": [
+            (
+                what,
+                f"{limit.count:,} per {words.period(limit.period_seconds).removeprefix('1 ')}" if limit else "No limit",
+            )
+            for what, limit in (
+                ("Requests without a token, per source address", settings.rate_limit_anonymous),
+                ("Requests with a token, per Client Object", settings.rate_limit_client),
+                ("Failed authentications, per source address", settings.rate_limit_failed_auth),
+                ("New registrations, per source address", settings.rate_limit_registration),
+            )
+        ],
+        "body": words.size(settings.max_body_bytes),
+        "attachments": words.size(settings.max_attachments_bytes),
+        "lifetimes": [
+            ("Access token", words.period(settings.access_token_ttl_seconds)),
+            ("Authorization code", words.period(settings.code_ttl_seconds)),
+            ("Refresh token that is not used", words.period(settings.refresh_token_ttl_seconds)),
+        ],
+    }
+
+
+def legal(own_path: str, elsewhere: Callable[[Catalog, Settings], str]) -> Contents:
+    """A text of the utility: a link to it when it is somewhere else, and a template of ours when there is none."""
+
+    def contents(catalog: Catalog, settings: Settings) -> dict[str, Any]:
+        link = elsewhere(catalog, settings)
+        return {"elsewhere": "" if link == settings.public_url + own_path else link}
+
+    return contents
+
+
+CONTENTS: Final = (
+    Page(documentation.DOCUMENTATION_PATH, "Overview", "overview", examples.contents),
+    Page(documentation.GETTING_STARTED_PATH, "Getting started", "getting_started", examples.contents),
+    Page(documentation.SCOPES_PATH, "Scopes", "scopes", scopes.contents),
+    Page(
+        documentation.REGISTRATION_FIELDS_PATH,
+        "Registration fields",
+        "registration_fields",
+        registration_fields.contents,
+    ),
+    Page(documentation.TEST_ACCOUNTS_PATH, "Test accounts", "test_accounts", test_accounts),
+    Page(documentation.ERRORS_PATH, "Errors", "errors", errors.contents),
+    Page(documentation.RATE_LIMITS_PATH, "Rate limits", "rate_limits", rate_limits),
+    Page(documentation.EXTENSIONS_PATH, "Extensions", "extensions", extensions.contents),
+    Page(documentation.HUMAN_REGISTRATION_PATH, "Register", "register", examples.contents),
+    Page(documentation.POLICY_PATH, "Privacy policy", "policy", legal(documentation.POLICY_PATH, documentation.policy)),
+    Page(documentation.TERMS_PATH, "Terms of service", "terms", legal(documentation.TERMS_PATH, documentation.terms)),
+    Page(documentation.SUPPORT_PATH, "Support", "support", legal(documentation.SUPPORT_PATH, documentation.support)),
+)
+"""All but the landing page, in the order of the table of contents."""
+
+
+def routes(catalog: Catalog, settings: Settings) -> list[Route]:
+    """Every page, rendered."""
+    front = Page(documentation.LANDING_PATH, catalog.server.name, "landing", landing.contents)
+    render = partial(public_page, settings, catalog, policy=_OWN_IMAGES)
+    return [
+        Route(
+            page.path,
+            app=render(
+                f"docs/templates/{page.template}.html",
+                title=page.title,
+                current=page.path,
+                pages=CONTENTS,
+                server_metadata=settings.public_url + SERVER_METADATA_PATH,
+                oauth_metadata=settings.public_url + AS_METADATA_PATH,
+                documentation=documentation.server_documentation(catalog, settings),
+                support=documentation.support(catalog, settings),
+                url=settings.public_url,
+                **page.contents(catalog, settings),
+            ),
+            errors=ErrorStyle.PAGE,
+            limit=Limit.ANONYMOUS,
+        )
+        for page in (front, *CONTENTS)
+    ]
