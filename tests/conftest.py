@@ -1,6 +1,7 @@
 """The service in the test's own process: its clock, its store, its Clients."""
 
-from collections.abc import AsyncIterator, Awaitable, Callable
+import io
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -9,11 +10,13 @@ from typing import Any
 import httpx
 import msgspec
 import pytest
+import structlog
 
 from app.catalog import Catalog, load_catalog
 from app.domain.context import Context
 from app.domain.oidc import IdentityProvider
 from app.domain.records import Access
+from app.logs import configure
 from app.main import Parts, Service
 from app.settings import Settings
 from app.store.connect import StoreConnection, memory_client
@@ -164,6 +167,15 @@ REQUIRED_FIELDS: dict[str, Any] = {
 }
 
 MakeServer = Callable[..., Awaitable[Server]]
+
+
+@pytest.fixture
+def json_log() -> Iterator[io.BytesIO]:
+    """The log as machines get it, with every detail. A test names it before its service, whose logger is bound once."""
+    stream = io.BytesIO()
+    configure("json", "debug", stream=stream)
+    yield stream
+    structlog.reset_defaults()
 
 
 @pytest.fixture(scope="session")

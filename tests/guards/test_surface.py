@@ -1,12 +1,11 @@
 """What holds for every route, so that a new one is covered the day it appears."""
 
+import io
 import re
 from typing import Any
 
 import pytest
-import structlog
 
-from app.logs import configure
 from app.web.routing import ErrorStyle, Route
 from tests.conftest import PUBLIC_URL, REQUIRED_FIELDS, Registered, Server
 
@@ -214,16 +213,10 @@ async def test_tokens_introspection_and_revocation_take_one_round_trip_each(serv
         assert server.connection.round_trips - before == 1, path
 
 
-async def test_no_secret_and_nothing_personal_reaches_a_log_line(
-    server: Server, capfd: pytest.CaptureFixture[str]
-) -> None:
+async def test_no_secret_and_nothing_personal_reaches_a_log_line(json_log: io.BytesIO, server: Server) -> None:
     """Through registration, tokens, messages, credentials, errors."""
-    configure("json", "debug")
-    try:
-        registered = await exercise(server)
-        lines = "".join(capfd.readouterr())
-    finally:
-        structlog.reset_defaults()
+    registered = await exercise(server)
+    lines = json_log.getvalue().decode()
 
     assert registered.registration_id in lines
     secrets = [registered.client_secret, registered.token, "security@meadow.example", "Meadow", "private words"]

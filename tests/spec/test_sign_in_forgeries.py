@@ -5,18 +5,17 @@ that waits for the user can be tried again.
 """
 
 import asyncio
+import io
 from collections.abc import AsyncIterator
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 import httpx
 import pytest
-import structlog
 from joserfc.jwk import ECKey
 
 from app.domain.oidc import SIGN_IN_SECONDS
 from app.identity.provider import MAX_ANSWER_BYTES
-from app.logs import configure
 from tests.authorization_pages import SCOPE, begin, production_client, users
 from tests.conftest import Clock, MakeServer, Server
 from tests.forged_provider import (
@@ -587,24 +586,19 @@ async def test_many_who_come_at_once_ask_the_provider_once(server, provider):
 
 
 async def test_nothing_of_a_sign_in_reaches_a_log_line(
-    browser: UserBrowser, provider: ForgedProvider, path: str, capfd: pytest.CaptureFixture[str]
+    json_log: io.BytesIO, browser: UserBrowser, provider: ForgedProvider, path: str
 ) -> None:
     """Neither a name nor a subject nor anything secret; a failure names its cause."""
-    seen: list[str] = []
-    configure("json", "debug")
-    try:
-        location = await to_provider(browser, path)
-        url = provider.authorize(location)
-        await come_back(browser, url)
-        seen += [value[0] for query in (location, url) for value in parse_qs(urlsplit(query).query).values()]
-        provider.claims = {"aud": "somebody-else", "name": "Ada Kunde"}
-        await sign_in(browser, provider, "/oauth/sign-in")
-        provider.claims = {}
-        await sign_in(browser, provider, "/oauth/sign-in", code=None, error="x-evil", error_description="x-words")
-        # Debug lines of httpx are those of the browser in this test.
-        lines = "".join(line for line in "".join(capfd.readouterr()).splitlines() if '"logger":"httpx"' not in line)
-    finally:
-        structlog.reset_defaults()
+    location = await to_provider(browser, path)
+    url = provider.authorize(location)
+    await come_back(browser, url)
+    seen = [value[0] for query in (location, url) for value in parse_qs(urlsplit(query).query).values()]
+    provider.claims = {"aud": "somebody-else", "name": "Ada Kunde"}
+    await sign_in(browser, provider, "/oauth/sign-in")
+    provider.claims = {}
+    await sign_in(browser, provider, "/oauth/sign-in", code=None, error="x-evil", error_description="x-words")
+    # Debug lines of httpx are those of the browser in this test.
+    lines = "".join(line for line in json_log.getvalue().decode().splitlines() if '"logger":"httpx"' not in line)
 
     assert "ID token: wrong aud" in lines
     harmless = {"code", "S256", CLIENT_ID, CALLBACK, ISSUER, "openid profile email"}
