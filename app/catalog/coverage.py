@@ -92,7 +92,7 @@ def read_country(section: Section) -> str:
     country = section.text("country")
     if country and country not in codes.COUNTRIES:
         guess = nearest(country.upper()[:2], codes.COUNTRIES, cutoff=0.9)
-        hint = f'did you mean "{guess}"' if guess else "write two capital letters such as US"
+        hint = f'perhaps it is "{guess}"' if guess else "write two capital letters such as US"
         section.problem("country", f'"{country}" is not a code of ISO 3166-1 alpha-2', hint)
     return country
 

@@ -55,6 +55,6 @@ def read_timezone(section: Section) -> str:
     if name and not values.is_timezone(name):
         # Listing the database takes a while, so it waits until somebody needs a suggestion.
         guess = nearest(name, zoneinfo.available_timezones(), cutoff=0.8)
-        hint = f'did you mean "{guess}"' if guess else "write one such as America/Chicago or Europe/Berlin"
+        hint = f'perhaps it is "{guess}"' if guess else "write one such as America/Chicago or Europe/Berlin"
         section.problem("timezone", f'"{name}" is not a time zone of the IANA database', hint)
     return name

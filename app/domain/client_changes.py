@@ -190,7 +190,10 @@ class _Reader:
             return scope
         asked = _scope_ids(value)
         if asked is None or not asked <= set(scope.split()):
-            raise _refused("cds_default_scope", f"must have only scopes that are in scope, which is: {scope}.")
+            offered = (
+                f"must have only scopes that are in scope: {scope}." if scope else "must be empty, because scope is."
+            )
+            raise _refused("cds_default_scope", offered)
         return _in_order(asked, scope)
 
     def _default_redirect_uri(self, uris: list[str]) -> str:

@@ -20,7 +20,7 @@ from app.domain.context import Context
 from app.domain.grant_details import Extent, is_same, is_within, overlap
 from app.domain.grant_states import State, authorized_at, end, release, withhold
 from app.domain.standing_grants import canonical, standing_key
-from app.domain.texts import one_of
+from app.domain.texts import listed
 from app.errors import InvalidRequest, InvalidScope
 from app.schemas.clients import Client
 from app.schemas.grants import ENDED, Approved, Enabled, Grant, GrantStatus
@@ -80,7 +80,7 @@ def _read_scope(context: Context, client: Client, grant: Grant, submitted: objec
     ids = _scope_ids(submitted)
     if not ids or not set(ids) <= set(accepted):
         raise InvalidScope(
-            f"scope must be a string with one or more of: {one_of(accepted)}. To end all access, set status to closed.",
+            f"scope must be a string with one or more of {listed(accepted)}. To end all access, set status to closed.",
             field="scope",
         )
     return ids

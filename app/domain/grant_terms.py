@@ -16,7 +16,7 @@ from app.domain.authorization_details import refuse_missing_entries, validate
 from app.domain.context import Context
 from app.domain.grant_changes import REVIEW
 from app.domain.grant_states import State, withhold
-from app.domain.texts import one_of
+from app.domain.texts import listed, one_of
 from app.errors import InvalidRequest, InvalidScope
 from app.schemas.clients import Client
 from app.schemas.grants import Approved, Grant, GrantInternal, GrantStatus, Withheld
@@ -121,7 +121,8 @@ def _extent(context: Context, client: Client, terms: Terms, now: datetime) -> tu
     )
     ids = list(dict.fromkeys([*terms.scope.split(), *(entry["type"] for entry in details)]))
     if not ids or not set(ids) <= set(own):
-        raise InvalidScope(f"scope must be one or more of the Client Object's: {one_of(own)}.", field="scope")
+        offered = f"one or more of {listed(own)}" if own else "one that the Client Object has, and it has none"
+        raise InvalidScope(f"scope must be {offered}.", field="scope")
     refuse_missing_entries(details, " ".join(ids), context.catalog.scopes)
     return [context.catalog.scopes[scope_id] for scope_id in ids], details
 

@@ -75,7 +75,9 @@ def requested_scopes(catalog: Catalog, scope: object) -> list[Scope]:
     """
     if not isinstance(scope, str) or len(scope) > MAX_SCOPE_LENGTH or not _SCOPE.fullmatch(scope):
         raise InvalidClientMetadata(
-            f"scope has to be a space-separated string of scopes that includes {CLIENT_ADMIN}.", field="scope"
+            f"scope has to be a string of at most {MAX_SCOPE_LENGTH} characters: scopes that include {CLIENT_ADMIN}, "
+            "with one space between two of them.",
+            field="scope",
         )
     ids = list(dict.fromkeys(scope.split()))
     if CLIENT_ADMIN not in ids:

@@ -34,6 +34,11 @@ def is_name(value: object) -> bool:
 
 def one_of(names: Iterable[str]) -> str:
     """`one of a, b, c` for an error; a long list is cut short."""
+    return f"one of {listed(names)}"
+
+
+def listed(names: Iterable[str]) -> str:
+    """`a, b, c` for an error; a long list is cut short."""
     every = [public(name) for name in names]
     shown = every[:_NAMES_IN_A_LIST]
-    return "one of " + ", ".join(shown) + (", ..." if len(every) > len(shown) else "")
+    return ", ".join(shown) + (", ..." if len(every) > len(shown) else "")

@@ -97,8 +97,12 @@ def address_of(request: Request[State]) -> str:
 
 
 def _authorization(request: Request[Any]) -> tuple[str, str]:
-    """The scheme and what follows it; both empty, or only the second, when there is nothing."""
-    scheme, *credentials = request.headers.get("authorization", "").split(maxsplit=1) or [""]
+    """The scheme and what follows it; both empty, or only the second, when there is nothing.
+
+    Two Authorization headers count as none: a gateway in front may have checked the one that we would not look at.
+    """
+    headers = request.headers.getlist("authorization")
+    scheme, *credentials = (headers[0].split(maxsplit=1) if len(headers) == 1 else []) or [""]
     return scheme.lower(), credentials[0].strip() if credentials else ""
 
 

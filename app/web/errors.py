@@ -66,7 +66,7 @@ def public_description(refusal: Refusal) -> str:
     text = refusal.description
     if refusal.field and refusal.field not in text:
         text = f"{refusal.field}: {text}"
-    return _NOT_ALLOWED.sub("?", text)
+    return _NOT_ALLOWED.sub("?", text.replace('"', "'"))
 
 
 def refusal_headers(refusal: Refusal) -> list[tuple[bytes, bytes]]:

@@ -42,7 +42,7 @@ async def download_answer(request: Request[Any], download: Download) -> Response
     Source: CDS-WG1-02 9.4; RFC 9110 13.1.2, 14; ambiguities G12 and J12.
     """
     if is_unchanged(request.headers.get("if-none-match"), download.etag):
-        return Response(status_code=HTTPStatus.NOT_MODIFIED, headers=common_headers(download))
+        return Response(status_code=HTTPStatus.NOT_MODIFIED.value, headers=common_headers(download))
     ranges = request.headers.getlist("range") if request.method == "GET" else []
     part = requested_range(ranges, request.headers.get("if-range"), size_bytes=download.size_bytes, etag=download.etag)
     start, end = (part.start, part.end) if part else (0, download.size_bytes)
@@ -53,7 +53,7 @@ async def download_answer(request: Request[Any], download: Download) -> Response
         return Response(headers=headers)
     return StreamingResponse(
         await started(download.pieces(start, end)),
-        status_code=HTTPStatus.PARTIAL_CONTENT if part else HTTPStatus.OK,
+        status_code=(HTTPStatus.PARTIAL_CONTENT if part else HTTPStatus.OK).value,
         headers=headers,
     )
 

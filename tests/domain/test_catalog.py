@@ -363,9 +363,9 @@ def test_all_problems_are_reported_at_once_with_place_and_remedy(tmp_path):
     assert len(found) == 8
     for said in (
         'polices: "polices" is not a key that has a meaning here; did you mean "policies"?',
-        'server.timezone: "America/Chicgo" is not a time zone of the IANA database; did you mean "America/Chicago".',
+        'server.timezone: "America/Chicgo" is not a time zone of the IANA database; perhaps it is "America/Chicago".',
         'server.updated: "yesterday" is not a datetime; write one such as',
-        'coverage[0].country: "USA" is not a code of ISO 3166-1 alpha-2; did you mean "US".',
+        'coverage[0].country: "USA" is not a code of ISO 3166-1 alpha-2; perhaps it is "US".',
         'scopes.usage.registration_requirements[0]: there is no registration field "compny"; did you mean "company"?',
         'scopes.usage.coverages_supported[0]: there is no coverage entry "nort"; did you mean "north"?',
         "registration_fields.company.max_size: the format string has none; remove it.",

@@ -69,6 +69,7 @@ def test_another_store_without_keys_is_refused_with_a_way_to_make_one():
         ({"kty": "oct", "kid": "1"}, "needs k, 32 bytes"),
         ({"kty": "oct", "kid": "1", "k": 5}, "needs k, 32 bytes"),
         ({"kty": "oct", "kid": "1", "k": "AAECAwQFBgcICQoLDA0ODw"}, "has 128 bits"),
+        ({"kty": "oct", "kid": "1", "k": "AAAA"}, "has 24 bits"),
         ({"kty": "oct", "kid": "1", "k": K, "alg": "HS256"}, "is meant for something else"),
         ({"kty": "oct", "kid": "1", "k": K, "use": "sig"}, "is meant for something else"),
         ("/nowhere/keys.json", "cannot be read"),

@@ -60,7 +60,7 @@ async def reviews(registered: Registered) -> list[dict[str, Any]]:
     return await registered.messages("field_changes")
 
 
-@pytest.mark.clause("WG1-02-5.5-10", "WG1-02-5.5-11", "WG1-02-5.5-12")
+@pytest.mark.clause("WG1-02-5.5-10", "WG1-02-5.5-11", "WG1-02-5.5-12", "WG1-02-6.5-04")
 async def test_a_reviewed_field_keeps_its_value_and_the_answer_is_202(
     registered: Registered, code: dict[str, Any]
 ) -> None:

@@ -10,6 +10,7 @@ from urllib.parse import parse_qs, urlsplit
 import httpx
 import msgspec
 import pytest
+from structlog.testing import capture_logs
 
 from app.catalog import SERVER_PROVIDED_FILES, Catalog
 from app.catalog.builtin import files_scope, grant_admin_scope
@@ -801,8 +802,10 @@ async def test_a_range_is_206_and_one_outside_416(server: Server, party: Party) 
     opening = await party.opening(file.file_id)
     path = f"{PATH}/{file.file_id}/download"
 
-    part = await opening.get(path, headers={"Range": "bytes=100-199"})
+    with capture_logs() as logs:
+        part = await opening.get(path, headers={"Range": "bytes=100-199"})
     assert (part.status_code, part.content) == (206, CONTENT[100:200])
+    assert [str(line["status"]) for line in logs if line["event"] == "request"] == ["206"]
     assert part.headers["content-range"] == f"bytes 100-199/{len(CONTENT)}"
     beyond = await opening.get(path, headers={"Range": "bytes=999999-"})
     assert beyond.status_code == 416
