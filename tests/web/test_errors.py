@@ -8,14 +8,15 @@ import httpx
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from redis.exceptions import BusyLoadingError, ClusterDownError, OutOfMemoryError, ReadOnlyError, ResponseError
 from redis.exceptions import ConnectionError as RedisConnectionError
-from redis.exceptions import ResponseError
 from redis.exceptions import TimeoutError as RedisTimeoutError
 from structlog.testing import capture_logs
 
 from app import errors
 from app.errors import InsufficientScope, InvalidRequest, InvalidToken, MethodNotAllowed, Refusal
 from app.schemas.encoding import decode
+from app.store.pipelines import SingleSender
 from app.web.errors import error_answer, public_description
 from app.web.routing import ErrorStyle
 from tests.conftest import MakeServer, Registered, Server
@@ -269,10 +270,10 @@ async def calls(server: Server, registered: Registered) -> list[Callable[[], Awa
     [
         RedisConnectionError("connection refused by 10.9.8.7"),
         RedisTimeoutError("timed out"),
-        ResponseError("LOADING Redis is loading the dataset in memory"),
-        ResponseError("OOM command not allowed when used memory > 'maxmemory'"),
-        ResponseError("CLUSTERDOWN The cluster is down"),
-        ResponseError("READONLY You can't write against a read only replica."),
+        BusyLoadingError("Redis is loading the dataset in memory"),
+        OutOfMemoryError("command not allowed when used memory > 'maxmemory'"),
+        ClusterDownError("The cluster is down"),
+        ReadOnlyError("You can't write against a read only replica."),
         OSError(104, "Connection reset by peer"),
     ],
     ids=lambda error: str(error)[:12],
@@ -287,7 +288,7 @@ async def test_a_store_that_is_down_is_503_everywhere_and_never_a_404(
     async def fail(*_: object) -> None:
         raise error
 
-    monkeypatch.setattr(server.connection, "_send", fail)
+    monkeypatch.setattr(SingleSender, "send", fail)
     for call in every:
         answer = await call()
         oauth = "oauth" in str(answer.request.url)
@@ -300,7 +301,7 @@ async def test_public_documents_do_not_need_the_store(server: Server, monkeypatc
     async def fail(*_: object) -> None:
         raise RedisConnectionError
 
-    monkeypatch.setattr(server.connection, "_send", fail)
+    monkeypatch.setattr(SingleSender, "send", fail)
     for path in ("/.well-known/oauth-authorization-server", "/.well-known/cds-server-metadata.json", f"{API}/coverage"):
         assert (await server.http.get(path)).status_code == 200
 
@@ -312,7 +313,7 @@ async def test_a_script_that_fails_is_a_mistake_of_ours(server: Server, monkeypa
     async def fail(*_: object) -> None:
         raise ResponseError("user_script:7: attempt to index a nil value script: 9f3")
 
-    monkeypatch.setattr(server.connection, "_send", fail)
+    monkeypatch.setattr(SingleSender, "send", fail)
     answer = await registered.get(f"{API}/clients")
 
     require_problem(answer, 500, "server_error")
@@ -364,6 +365,10 @@ def test_a_challenge_cannot_be_broken_out_of(text: str) -> None:
 def test_a_field_is_named_once() -> None:
     assert public_description(InvalidRequest("scope is missing.", field="scope")) == "scope is missing."
     assert public_description(InvalidRequest("Missing.", field="scope")) == "scope: Missing."
+
+
+def test_quotes_that_oauth_errors_may_not_have_become_others() -> None:
+    assert public_description(InvalidRequest('name must be "".', field="name")) == "name must be ''."
 
 
 def test_405_names_what_is_allowed() -> None:
