@@ -100,6 +100,7 @@ class SingleSender:
 
     def __init__(self, client: Redis, wait_replicas: int) -> None:
         self._pool = client.connection_pool
+        self._layouts = client.response_callbacks
         self._wait_replicas = wait_replicas
 
     def place(self, _command: Command) -> str:
@@ -129,7 +130,13 @@ class SingleSender:
         if any(isinstance(answer, ReadOnlyError) for answer in answers):
             # A replica now. Its address may lead to the new primary, but only for those who connect anew.
             await self._pool.disconnect()
-        return confirmed(commands, answers, self._wait_replicas if wait else 0)
+        laid_out = [self._laid_out(*pair) for pair in zip(words, answers, strict=True)]
+        return confirmed(commands, laid_out, self._wait_replicas if wait else 0)
+
+    def _laid_out(self, words: tuple[Any, ...], answer: Any) -> Any:  # noqa: ANN401
+        """An answer as redis-py hands it out, also for a cluster: a dictionary for HGETALL, for instance."""
+        layout = self._layouts.get(words[0])
+        return answer if layout is None or isinstance(answer, Exception) else layout(answer)
 
 
 async def _exchange(connection: AbstractConnection, packed: bytes, count: int) -> list[Any]:

@@ -73,11 +73,8 @@ async def pages(
             return
 
 
-def _pairs(found: Any) -> list[tuple[bytes, Any]]:  # noqa: ANN401 -- redis-py lays it out for clusters, and only for them
-    """A page as pairs, however it was handed out."""
-    if isinstance(found, dict):
-        return list(found.items())
-    return found if isinstance(found[0], tuple) else list(zip(found[::2], found[1::2], strict=True))
+def _pairs(found: Any) -> list[tuple[bytes, Any]]:  # noqa: ANN401 -- redis-py lays hashes out as dictionaries
+    return list(found.items()) if isinstance(found, dict) else found
 
 
 async def _next(scan: AsyncIterator[bytes]) -> bytes | None:

@@ -105,6 +105,7 @@ async def test_a_call_that_a_broken_connection_sends_twice_takes_it_all_the_same
         f"cdsax_{'z' * 14}_{'a' * 43}",
         f"cdsax_{RID}_{'}' * 43}",
     ],
+    ids=lambda handle: handle[:5],  # the rest is random, and workers of pytest-xdist have to agree
 )
 async def test_nothing_is_found_with_what_is_no_handle(authorizations: RedisAuthorizations, handle: str) -> None:
     assert await authorizations.take_pushed(handle, now=NOW) is None
@@ -270,7 +271,11 @@ async def test_a_session_lives_until_it_ends(users: RedisUsers) -> None:
     assert await users.session(other, now=NOW) == SESSION
 
 
-@pytest.mark.parametrize("handle", ["", "cdsus_zz_" + "a" * 43, "cdsus_3f_", RANDOM.handle(Handle.TRANSACTION, RID)])
+@pytest.mark.parametrize(
+    "handle",
+    ["", "cdsus_zz_" + "a" * 43, "cdsus_3f_", RANDOM.handle(Handle.TRANSACTION, RID)],
+    ids=lambda handle: handle[:5],
+)
 async def test_what_is_no_session_is_none(users: RedisUsers, handle: str) -> None:
     await users.end_session(handle)
 
@@ -292,7 +297,11 @@ async def test_a_sign_in_that_was_begun_is_taken_once(users: RedisUsers) -> None
     assert [one for one in taken if one] == [ATTEMPT]
 
 
-@pytest.mark.parametrize("handle", ["", "cdssi_zz_" + "a" * 43, "cdssi_3f_" + "a" * 43, RANDOM.session()])
+@pytest.mark.parametrize(
+    "handle",
+    ["", "cdssi_zz_" + "a" * 43, "cdssi_3f_" + "a" * 43, RANDOM.session()],
+    ids=lambda handle: handle[:5],
+)
 async def test_what_is_no_sign_in_that_was_begun_is_none(users: RedisUsers, handle: str) -> None:
     late = RANDOM.sign_in()
     await users.begin_sign_in(late, ATTEMPT, now=NOW, ttl_seconds=60)
