@@ -10,7 +10,7 @@ from app.settings import Settings
 WHAT_TO_DO: Final = {
     "invalid_request": "Correct what error_description names; errors[0].field of the APIs says where it is.",
     "invalid_client_metadata": "Correct the field that error_description names and register, or PUT, again.",
-    "invalid_redirect_uri": "Use absolute https URIs without a fragment; http only for this machine's own addresses.",
+    "invalid_redirect_uri": "Use absolute https URIs without a fragment; http is for loopback hosts in the sandbox.",
     "invalid_client": "Check client_id and client_secret. The Credential may have expired, or the Client Object may be"
     " disabled: the Credentials API of your admin Client Object shows both.",
     "invalid_grant": "The code or refresh token is used, expired, revoked, or belongs to another Client Object or"

@@ -104,9 +104,10 @@ class Edge:
 
     def _own_path(self, path: str) -> str:
         """The path below our public URL, whether or not a proxy has stripped its prefix."""
-        if self._prefix and path.startswith(self._prefix + "/"):
-            return path[len(self._prefix) :]
-        return path
+        if not self._prefix or not path.startswith(self._prefix):
+            return path
+        own = path[len(self._prefix) :]
+        return own if own.startswith("/") else path if own else "/"
 
     def _spend(self, route: Route, scope: Scope) -> None:
         if route.limit is Limit.NONE:

@@ -201,5 +201,6 @@ async def test_a_prefix_of_the_public_url_may_be_stripped_or_not(make_server: Ma
     uri = registered.json()["cds_client_uri"]
     assert uri.startswith("https://utility.example/energy/cds/cds-api/v1/clients/")
     assert (await server.http.get(f"https://utility.example{prefix}/livez")).status_code == 200
-    for path in ("/energy", "/energy/cds", "/energy/cdsx/livez", "/energy/cds/energy/cds/livez", "/energy/cds//livez"):
+    assert (await server.http.get("https://utility.example/energy/cds")).status_code == 200, "the public URL itself"
+    for path in ("/energy", "/energy/cdsx/livez", "/energy/cds/energy/cds/livez", "/energy/cds//livez"):
         assert (await server.http.get(f"https://utility.example{path}")).status_code == 404

@@ -1,0 +1,483 @@
+"""The documentation: every link that is published leads to a page, and to the place in it that its anchor names."""
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+from urllib.parse import urldefrag, urljoin
+
+import httpx
+import pytest
+from msgspec.structs import replace
+
+from app.catalog import Catalog
+from app.docs.errors import FOR_USERS, every_refusal
+from app.docs.site import CONTENTS
+from app.domain import documentation
+from tests.catalogs import a_catalog, load
+from tests.conftest import PUBLIC_URL, MakeServer, Registered, Server, changed
+from tests.html_pages import View
+from tests.live_server import live_server
+from tests.node import TESTS, require_node
+
+EVERYTHING = "cds_client_admin ple_customer_data ple_grid_status ple_interconnection cds_server_provided_files_ple"
+SERVER_METADATA = "/.well-known/cds-server-metadata.json"
+OAUTH_METADATA = "/.well-known/oauth-authorization-server"
+PAGES = [documentation.LANDING_PATH, *(page.path for page in CONTENTS)]
+FIELDS = documentation.REGISTRATION_FIELDS_PATH
+PROGRAM_SECONDS = 60
+
+
+def urls_in(value: object, prefix: str, name: str = "") -> Iterator[tuple[str, str]]:
+    """The URLs below `prefix` in a JSON document, each with the name of the field that has it."""
+    if isinstance(value, dict):
+        for key, one in value.items():
+            yield from urls_in(one, prefix, key)
+    elif isinstance(value, list):
+        for one in value:
+            yield from urls_in(one, prefix, name)
+    elif isinstance(value, str) and (value == prefix or value.startswith(f"{prefix}/")):
+        yield name, value
+
+
+def anchors(view: View) -> list[str]:
+    """All ids in a page."""
+    return [value for name, value in view.attributes if name == "id"]
+
+
+def hrefs(view: View) -> list[str]:
+    """Where the links of a page lead."""
+    return [value for name, value in view.attributes if name == "href"]
+
+
+async def page(server: Server, path: str) -> View:
+    """A page that is there."""
+    answer = await server.http.get(path)
+    assert answer.status_code == 200, (path, answer.text)
+    return View(answer)
+
+
+async def require_there(http: httpx.AsyncClient, url: str, **headers: str) -> None:
+    """The resource exists, and so does the place in it that the fragment names."""
+    address, anchor = urldefrag(url)
+    answer = await http.get(address, headers=headers)
+    assert answer.status_code == 200, (url, answer.status_code)
+    if anchor:
+        assert anchor in anchors(View(answer)), url
+
+
+def section(view: View, anchor: str) -> str:
+    """The text of one entry of a page, from its anchor to the next entry."""
+    after = view.response.text.partition(f'id="{anchor}"')[2]
+    assert after, anchor
+    return after.partition('<section class="card"')[0]
+
+
+async def published(server: Server, registered: Registered) -> set[tuple[str, str]]:
+    """Every URL of ours in the metadata documents, the coverage listing and the Messages of a registration."""
+    documents: list[Any] = [
+        (await server.http.get(path)).json() for path in (SERVER_METADATA, OAUTH_METADATA, "/cds-api/v1/coverage")
+    ]
+    documents.append(await registered.messages())
+    return {found for one in documents for found in urls_in(one, server.settings.public_url)}
+
+
+@pytest.mark.parametrize("public_url", [PUBLIC_URL, f"{PUBLIC_URL}/energy"])
+async def test_every_published_link_leads_somewhere(make_server: MakeServer, public_url: str) -> None:
+    """With and without a prefix. Endpoints that take a POST only have to be there."""
+    server = await make_server(CDS_PUBLIC_URL=public_url)
+    registered = await server.register(EVERYTHING)
+    found = await published(server, registered)
+    await registered.get("/cds-api/v1/clients")
+
+    assert {"documentation", "support", "website", "op_tos_uri", "cds_human_registration"} <= {
+        name for name, _ in found
+    }
+    assert f"{public_url}/docs/scopes#ple_customer_data-interval-hourly" in {url for _, url in found}
+    for name, url in found:
+        if name.endswith("_endpoint"):
+            assert (await server.http.post(url)).status_code in {400, 401}, url
+        elif name == "cds_server_provided_files_api":
+            assert (await registered.get(url)).status_code == 403, "it takes a token that opens a Grant"
+        elif "/onboarding/" in url:
+            assert (await server.http.get(url)).status_code in {200, 303}, url
+        else:
+            await require_there(server.http, url, Authorization=f"Bearer {registered.token}")
+
+
+@pytest.mark.parametrize("path", PAGES)
+@pytest.mark.parametrize("public_url", [PUBLIC_URL, f"{PUBLIC_URL}/energy"])
+async def test_every_link_in_a_page_leads_somewhere(make_server: MakeServer, public_url: str, path: str) -> None:
+    server = await make_server(CDS_PUBLIC_URL=public_url)
+    view = await page(server, public_url + path)
+
+    links = [urljoin(public_url + path, href) for href in hrefs(view)]
+    links += [urljoin(public_url + path, image["src"]) for image in view.images]
+    assert len(links) > 3
+    for link in {one for one in links if "/oauth/authorizations" not in one}:
+        assert link.startswith(public_url), link
+        await require_there(server.http, link)
+
+
+@pytest.mark.parametrize("path", PAGES)
+async def test_pages_are_public_strict_and_may_be_kept(server: Server, path: str) -> None:
+    answer = await server.http.get(path)
+    view = View(answer)
+    again = await server.http.get(path, headers={"If-None-Match": answer.headers["etag"]})
+    head = await server.http.head(path)
+
+    assert answer.headers["content-type"] == "text/html; charset=utf-8"
+    assert answer.headers["cache-control"] == "public, max-age=300"
+    assert view.policy["default-src"] == ["'none'"]
+    assert view.policy["frame-ancestors"] == ["'none'"]
+    assert view.policy["img-src"] == ["'self'"]
+    assert "script" not in view.tags
+    assert len(anchors(view)) == len(set(anchors(view)))
+    assert view.tags.count("h1") == 1
+    assert "Prairie & Lake Energy" in view.title
+    assert (again.status_code, again.content) == (304, b"")
+    assert (head.status_code, head.content) == (200, b"")
+    wrong = await server.http.post(path)
+    assert wrong.status_code == 405
+    assert wrong.headers["content-type"].startswith("text/html")
+
+
+async def test_every_scope_field_and_choice_is_explained(server: Server) -> None:
+    """Format, range and default in plain words."""
+    view = await page(server, documentation.SCOPES_PATH)
+
+    for scope in server.context.catalog.scopes.values():
+        assert scope.name in view.text
+        assert scope.id in anchors(view)
+        for field in scope.authorization_details_fields_supported:
+            assert f"{scope.id}-{field.id}" in anchors(view)
+            assert {f"{scope.id}-{field.id}-{choice.id}" for choice in field.choices} <= set(anchors(view))
+    assert "From the moment of the authorization to 3 years back" in view.text
+    assert "1 year ahead" in view.text
+    assert "From 0 to 72" in view.text
+    assert "From 0 to 1,000 characters, all strings together" in view.text
+    assert "Sums of the recorded intervals." in view.text
+
+
+async def test_every_registration_field_says_what_to_submit(server: Server) -> None:
+    view = await page(server, FIELDS)
+
+    assert "A string of at most 200 characters" in section(view, "company_name")
+    assert "it has to be submitted" in section(view, "company_name")
+    assert "at most 200000 bytes before encoding, or null" in section(view, "company_logo")
+    assert "It is not sent back to you" in section(view, "company_logo")
+
+
+@pytest.mark.clause("WG1-02-3.6-07")
+async def test_payments_are_described_with_fees_methods_and_steps(server: Server) -> None:
+    text = section(await page(server, FIELDS), "setup_fee")
+
+    for said in ("250.00 USD", "Methods of payment", "Visa", "ACH bank transfer", "payment_request", "related_uri"):
+        assert said in text
+    assert "pay.prairie-lake.example" in text
+
+
+@pytest.mark.clause("WG1-02-3.6-17")
+async def test_email_verification_is_described_with_its_syntax_and_steps(server: Server) -> None:
+    text = section(await page(server, FIELDS), "contact_check")
+
+    for said in ("Syntax", "name@example.com", "254 characters", "online_form_request", "a code goes to the address"):
+        assert said in text
+
+
+@pytest.mark.clause("WG1-02-3.6-25")
+async def test_single_sign_on_is_described_with_its_methods_and_providers(server: Server) -> None:
+    text = section(await page(server, FIELDS), "portal_account")
+
+    for said in ("OpenID Connect", "Microsoft Entra ID", "contractors.prairie-lake.example", "online_form_request"):
+        assert said in text
+
+
+@pytest.mark.clause("WG1-02-3.6-35")
+async def test_the_blank_pdf_form_can_be_downloaded(server: Server) -> None:
+    view = await page(server, FIELDS)
+    link = view.links["Download the blank form Insurance form (PDF)"]["href"]
+    answer = await server.http.get(link)
+
+    assert link in section(view, "insurance_form")
+    assert answer.status_code == 200
+    assert answer.content.startswith(b"%PDF-")
+
+
+@pytest.mark.clause("WG1-02-3.6-45")
+async def test_online_forms_are_described_with_what_to_submit_and_the_steps(server: Server) -> None:
+    text = section(await page(server, FIELDS), "data_terms")
+
+    for said in ("What is asked for", "Terms for customer data", "You read and accept the text", "request_update"):
+        assert said in text
+
+
+@pytest.mark.clause("WG1-02-5.1-25")
+async def test_additional_fields_of_client_objects_are_described(server: Server) -> None:
+    """All that objects have beside the fields of the specifications."""
+    registered = await server.register(EVERYTHING, cds_use_case="A dashboard")
+    fields = server.context.catalog.registration_fields.values()
+    view = await page(server, documentation.EXTENSIONS_PATH)
+
+    named = {field.field_name for field in fields if field.field_name}
+    shown = {name for client in (await registered.clients()).values() for name in client if name in named}
+    assert shown == {
+        "cds_company_name",
+        "cds_privacy_policy",
+        "cds_security_contact",
+        "cds_use_case",
+        "cds_newsletter",
+    }
+    assert all(name in view.text for name in shown)
+
+
+@pytest.mark.clause("WG1-01-6-02", "WG1-02-10-03")
+async def test_every_additional_field_names_its_section_format_and_presence(
+    make_server: MakeServer, demo_catalog: Catalog
+) -> None:
+    """Ours and the catalog's."""
+    catalog = changed(demo_catalog, extensions={"server_metadata": {"example_region": "north"}})
+    entry = replace(catalog.coverage[0], extra={"example_customers": 12})
+    catalog = replace(catalog, coverage=(entry, *catalog.coverage[1:]))
+    server = await make_server(catalog, CDS_ACCESS_TOKEN_FORMAT="opaque")
+    text = (await page(server, documentation.EXTENSIONS_PATH)).text
+
+    for name, of, format_, presence in (
+        ("cds_opened_grant", "Introspection response (RFC 7662 section 2.2)", "object", "OPTIONAL"),
+        ("error_description", "Problem details (RFC 9457 section 3.1)", "string", "REQUIRED"),
+        ("cds_company_name", "Client Object (CDS-WG1-02 section 5.1)", "string", "OPTIONAL"),
+        ("example_region", "CDS server metadata (CDS-WG1-01 section 3.2)", "string", "REQUIRED"),
+        ("example_customers", "Coverage entry (CDS-WG1-01 section 4.3)", "integer", "OPTIONAL"),
+    ):
+        described = text.partition(f" {name} ")[2][:400]
+        assert f"Extends {of}. Format: {format_} . {presence}" in described, name
+
+
+@pytest.mark.clause("WG1-01-6-03", "WG1-02-10-04")
+async def test_every_additional_string_names_its_list_and_section(
+    make_server: MakeServer, demo_catalog: Catalog
+) -> None:
+    entry = replace(demo_catalog.coverage[0], capabilities=("example_outages",))
+    server = await make_server(replace(demo_catalog, coverage=(entry,)))
+    text = (await page(server, documentation.EXTENSIONS_PATH)).text
+
+    assert "choice_list A list of ids of choices" in text
+    assert "Extends Authorization Details Field Formats (CDS-WG1-02 section 3.9)" in text
+    assert "example_outages A capability of this utility" in text
+    assert "Extends Server Capabilities (CDS-WG1-01 section 3.4)" in text
+
+
+@pytest.mark.clause("WG1-02-8.2-08")
+async def test_each_scope_says_which_sub_grants_are_sufficient(server: Server) -> None:
+    text = (await page(server, documentation.EXTENSIONS_PATH)).text
+
+    for scope_id in set(server.context.catalog.scopes) - {"cds_client_admin"}:
+        assert f"{scope_id} : active , delayed or stopped" in text
+    assert "3 days after the request" in text
+
+
+async def test_every_error_code_is_in_the_reference(server: Server) -> None:
+    view = await page(server, documentation.ERRORS_PATH)
+
+    assert {refusal.code for refusal in every_refusal()} - FOR_USERS <= set(anchors(view))
+
+
+async def test_rate_limits_are_told_as_they_are_set(make_server: MakeServer) -> None:
+    server = await make_server(CDS_RATE_LIMIT_ANONYMOUS="77/minute", CDS_CODE_TTL="90")
+    text = (await page(server, documentation.RATE_LIMITS_PATH)).text
+
+    assert "per source address 77 per minute" in text
+    assert "No limit" in text
+    assert "90 seconds" in text
+
+
+async def test_test_accounts_can_be_read(server: Server) -> None:
+    text = (await page(server, documentation.TEST_ACCOUNTS_PATH)).text
+
+    assert "mara.lind@customers.example" in text
+    assert "winter-wheat" in text
+    assert "A house with solar panels" in text
+
+
+async def test_texts_of_the_utility_are_linked_and_templates_say_so(
+    make_server: MakeServer, demo_catalog: Catalog
+) -> None:
+    own = await make_server()
+    away = await make_server(
+        changed(
+            demo_catalog,
+            server={
+                "op_policy_uri": "https://ple.example/privacy",
+                "op_tos_uri": "https://ple.example/terms",
+                "support": "https://ple.example/help",
+            },
+        )
+    )
+    for path, link in (
+        (documentation.POLICY_PATH, "https://ple.example/privacy"),
+        (documentation.TERMS_PATH, "https://ple.example/terms"),
+        (documentation.SUPPORT_PATH, "https://ple.example/help"),
+    ):
+        assert "This is a template" in (await page(own, path)).text
+        there = await page(away, path)
+        assert "template" not in there.text
+        assert link in hrefs(there)
+
+
+async def test_the_landing_page_shows_the_utility_and_its_map(server: Server) -> None:
+    view = await page(server, "/")
+
+    for said in ("Prairie & Lake Energy", "Customer data", "Grid status", "Electric service territory"):
+        assert said in view.text
+    image = await server.http.get(view.images[0]["src"])
+    assert image.headers["content-type"] == "image/png"
+
+
+async def test_people_learn_how_to_register(server: Server) -> None:
+    """Plainly: there is no form yet."""
+    view = await page(server, documentation.HUMAN_REGISTRATION_PATH)
+
+    assert "There is no form on this page yet" in view.text
+    assert "curl 'https://utility.example/oauth/register'" in view.text
+
+
+async def test_the_smallest_catalog_is_documented_too(make_server: MakeServer, tmp_path: Path) -> None:
+    """No scope of its own, no users, no fields, no coverage."""
+    server = await make_server(load(a_catalog(), tmp_path))
+
+    for path in PAGES:
+        await page(server, path)
+
+
+async def test_ids_that_run_together_are_anchors_once(make_server: MakeServer, demo_catalog: Catalog) -> None:
+    """`grid-now` may be a scope, and the field `now` of a scope `grid`."""
+    scope = demo_catalog.scopes["ple_grid_status"]
+    field = replace(scope.authorization_details_fields_supported[0], id="now")
+    one = replace(scope, id="grid", authorization_details_fields_supported=(field,))
+    other = replace(scope, id="grid-now", authorization_details_fields_supported=())
+    server = await make_server(replace(demo_catalog, scopes={**demo_catalog.scopes, "grid": one, "grid-now": other}))
+    found = anchors(await page(server, documentation.SCOPES_PATH))
+
+    assert found.count("grid-now") == 1
+
+
+async def test_what_a_catalog_says_is_text(make_server: MakeServer, demo_catalog: Catalog) -> None:
+    attack = "<script>alert(1)</script>"
+    scope = replace(demo_catalog.scopes["ple_grid_status"], name=attack, description=attack)
+    field = replace(demo_catalog.registration_fields["setup_fee"], description=attack, instructions=attack)
+    catalog = changed(demo_catalog, server={"description": attack})
+    catalog = replace(
+        catalog,
+        scopes={**catalog.scopes, scope.id: scope},
+        registration_fields={**catalog.registration_fields, field.id: field},
+    )
+    server = await make_server(catalog)
+
+    for path in (*PAGES, "/onboarding/data_terms"):
+        assert "script" not in (await page(server, path)).tags
+
+
+async def test_onboarding_pages_have_the_layout_of_all_pages(server: Server) -> None:
+    answer = await server.http.get("/onboarding/data_terms?registration_id=x")
+    view = View(answer)
+
+    assert view.policy["default-src"] == ["'none'"]
+    assert "Terms for customer data" in view.text
+    assert f"{PUBLIC_URL}/docs/registration-fields#data_terms" in hrefs(view)
+    assert (await server.http.get("/onboarding/setup_fee")).headers["location"].startswith("https://pay.")
+    missing = await server.http.get("/onboarding/nothing")
+    assert missing.status_code == 404
+    assert missing.headers["content-type"].startswith("text/html")
+
+
+# Examples, as people paste them
+
+
+@pytest.fixture(scope="module")
+def live(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The demo utility on a port of its own."""
+    with live_server(tmp_path_factory.mktemp("documented")) as url:
+        yield url
+
+
+def example(url: str, path: str, label: str) -> str:
+    """The program in the box with this label."""
+    view = Example(httpx.get(url + path, trust_env=False), label)
+    assert view.program, label
+    return view.program
+
+
+class Example(View):
+    """Picks one program out of a page, with its line ends."""
+
+    def __init__(self, response: httpx.Response, label: str) -> None:
+        self.label, self.program, self._within = label, "", False
+        super().__init__(response)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        super().handle_starttag(tag, attrs)
+        self._within = self._within or (tag == "pre" and dict(attrs).get("aria-label") == self.label)
+
+    def handle_endtag(self, tag: str) -> None:
+        super().handle_endtag(tag)
+        self._within = self._within and tag != "pre"
+
+    def handle_data(self, data: str) -> None:
+        super().handle_data(data)
+        self.program += data if self._within else ""
+
+
+def run(command: list[str], program: str) -> str:
+    """What a program prints that is fed to an interpreter."""
+    environment = {name: value for name, value in os.environ.items() if not name.lower().endswith("_proxy")}
+    done = subprocess.run(
+        command, input=program, capture_output=True, text=True, timeout=PROGRAM_SECONDS, check=False, env=environment
+    )
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+@pytest.mark.parametrize(
+    ("path", "label"),
+    [
+        ("/docs", "Example for curl"),
+        ("/docs/getting-started", "Example for curl"),
+        ("/register", "Registration with curl"),
+    ],
+)
+@pytest.mark.parametrize("shell", ["bash", "sh"])
+def test_the_shell_examples_work_as_they_stand(live: str, path: str, label: str, shell: str) -> None:
+    printed = run([shell, "-eu"], example(live, path, label))
+
+    assert json.loads(printed.partition("\n")[0])["client_secret"]
+    if label == "Example for curl":
+        assert '"scope":"ple_grid_status"' in printed
+        assert '"outstanding"' in printed
+
+
+def test_the_python_example_works_as_it_stands(live: str) -> None:
+    printed = run([sys.executable, "-"], example(live, "/docs/getting-started", "Example in Python"))
+
+    assert "production cds_client_admin" in printed
+    assert "ple_grid_status: cdsat_" in printed
+
+
+def test_the_javascript_example_works_as_it_stands(live: str) -> None:
+    node = require_node(TESTS / "oauth4webapi")
+    program = example(live, "/docs/getting-started", "Example in JavaScript")
+    printed = run([node, "--input-type=module", "-"], program)
+
+    assert "production cds_client_admin" in printed
+    assert "ple_grid_status: cdsat_" in printed
+
+
+def test_the_authorization_example_leads_to_a_page_where_users_sign_in(live: str) -> None:
+    label = "Example of an authorization request in Python"
+    printed = run([sys.executable, "-"], example(live, "/docs/getting-started", label))
+    answer = httpx.get(printed.split()[-1], follow_redirects=True, trust_env=False)
+
+    assert answer.status_code == 200
+    assert "My first client" in View(answer).text
