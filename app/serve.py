@@ -29,6 +29,7 @@ from app.logs import configure
 from app.main import Service, create_app
 from app.settings import Settings
 from app.store.embedded import EmbeddedStore
+from app.web.connections import Connection
 
 BACKLOG: Final = 2048
 KEEP_ALIVE_SECONDS: Final = 75
@@ -96,7 +97,7 @@ def config(application: Any, *, factory: bool = False, workers: int = 1) -> Conf
         factory=factory,
         workers=workers,
         loop="uvloop",
-        http="httptools",
+        http=Connection,
         ws="none",
         interface="asgi3",
         lifespan="on",
