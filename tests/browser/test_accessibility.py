@@ -6,6 +6,7 @@ from importlib.resources import files
 import pytest
 import pytest_asyncio
 
+from app.docs.site import CONTENTS
 from tests.browser.apps import SCOPE, App
 from tests.browser.inspection import inspect
 from tests.browser.users import MARA, SCHOOL, User
@@ -88,3 +89,17 @@ async def test_pages_when_something_is_wrong(app: App, user: User) -> None:
     await user.sign_in()
     await user.go("/oauth/authorizations/nothing/revoke")
     await inspect(user.page, "error-not-found")
+
+
+@pytest.mark.parametrize("path", ["/", *(page.path for page in CONTENTS), "/onboarding/data_terms"])
+async def test_documentation(user: User, path: str) -> None:
+    await user.go(path)
+    await inspect(user.page, path.strip("/").replace("/", "-") or "landing")
+
+
+async def test_the_place_that_a_link_names_is_in_view(user: User) -> None:
+    await user.go("/docs/scopes#ple_customer_data-interval-hourly")
+    await inspect(user.page, "docs-scopes-target")
+
+    assert "Sums of the recorded intervals." in await user.page.locator(":target").inner_text()
+    assert await user.page.locator(":target").is_visible()
