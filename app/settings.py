@@ -207,7 +207,8 @@ TABLE: tuple[Setting, ...] = (
         "max_body_bytes",
         "1MiB",
         "size",
-        "The largest request body, attachments aside; over it the answer is 413.",
+        "The largest request body without files; over it the answer is 413. Messages, registrations and Client Objects "
+        "may carry files as CDS_MAX_ATTACHMENTS says.",
         values.size_bytes(16 * KIB, 64 * MIB),
     ),
     Setting(
