@@ -43,20 +43,26 @@ def contents(catalog: Catalog, _settings: Settings) -> dict[str, Any]:
 def service_scope(catalog: Catalog) -> Scope | None:
     """A scope that a Client uses on its own; rather one that is ready right after the registration."""
     own = [scope for scope in catalog.scopes.values() if is_custom(scope) and not scope.response_types_supported]
-    usable = [scope for scope in own if "client_credentials" in scope.grant_types_supported]
+    usable = [scope for scope in own if "client_credentials" in scope.grant_types_supported and has_secret(scope)]
     ready = [scope for scope in usable if not onboarding_steps(catalog, [scope])]
     return next(iter(ready or usable), None)
 
 
 def authorized_scope(catalog: Catalog) -> Scope | None:
     """A scope that users authorize."""
-    found = (scope for scope in catalog.scopes.values() if is_custom(scope) and scope.response_types_supported)
+    own = (scope for scope in catalog.scopes.values() if is_custom(scope) and scope.response_types_supported)
+    found = (scope for scope in own if has_secret(scope))
     return next(found, None)
 
 
 def is_custom(scope: Scope) -> bool:
     """Whether the utility has defined it, not the specification."""
     return not scope.type.startswith("cds_") or bool(scope.response_types_supported)
+
+
+def has_secret(scope: Scope) -> bool:
+    """Whether its Client Objects have a client_secret, with which the examples authenticate."""
+    return "client_secret_basic" in scope.token_endpoint_auth_methods_supported[:1]
 
 
 def registration(catalog: Catalog, *scopes: Scope) -> dict[str, Any]:

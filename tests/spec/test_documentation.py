@@ -458,6 +458,14 @@ def test_the_shell_examples_work_as_they_stand(live: str, path: str, label: str,
         assert '"outstanding"' in printed
 
 
+def test_a_support_request_works_as_it_stands(live: str) -> None:
+    """After the first example, in the same terminal."""
+    first = example(live, "/docs", "Example for curl")
+    printed = run(["sh", "-eu"], first + example(live, "/docs/support", "Example of a support request"))
+
+    assert '"type":"support_request"' in printed
+
+
 def test_the_python_example_works_as_it_stands(live: str) -> None:
     printed = run([sys.executable, "-"], example(live, "/docs/getting-started", "Example in Python"))
 
