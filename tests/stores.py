@@ -47,6 +47,10 @@ class Servers:
     ports: list[int] = field(default_factory=list)
     url: str = ""
 
+    def __post_init__(self) -> None:
+        """A test that fails before it stops them leaves nothing behind."""
+        atexit.register(self.stop)
+
     def run(self, *arguments: str, mode: str | None = None) -> None:
         """Start one more process."""
         folder = self.directory / str(len(self.processes))
@@ -82,7 +86,6 @@ def start_valkey(path: Path | None = None) -> Servers:
 def start_cluster(replicas: int = 0, node_timeout_ms: int = 5000) -> Servers:
     """Three primaries (processes 0 to 2) on loopback that share the slots, then their replicas in the same order."""
     servers = Servers()
-    atexit.register(servers.stop)
     servers.ports = [free_port() for _ in range(PRIMARIES * (1 + replicas))]
     for port in servers.ports:
         servers.run(
@@ -175,9 +178,7 @@ def free_port() -> int:
 @functools.cache
 def shared(kind: str) -> Servers:
     """The servers of a kind that all tests of this process share."""
-    servers = {"valkey": start_valkey, "cluster": start_cluster, "sentinel": start_sentinel}[kind]()
-    atexit.register(servers.stop)
-    return servers
+    return {"valkey": start_valkey, "cluster": start_cluster, "sentinel": start_sentinel}[kind]()
 
 
 def url_of(kind: str) -> str:
