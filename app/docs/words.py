@@ -62,11 +62,7 @@ def moment(text: str, *, backwards: bool) -> str:
 def limits(field: AuthorizationDetailsField) -> str:
     """From where to where values of the field go; empty when it has no limits."""
     base = field.format.removesuffix(_OR_NULL)
-    show: Callable[[Any], str] = str
-    if base in _TIMES:
-        show = _moment_of(field)
-    elif isinstance(field.minimum, int) or isinstance(field.maximum, int):
-        show = _number
+    show = _moment_of(field) if base in _TIMES else _number
     ends = []
     if field.minimum is not UNSET:
         ends.append(f"from {show(field.minimum)}")
@@ -101,7 +97,7 @@ def json_text(value: object) -> str:
 
 
 def _number(value: object) -> str:
-    return f"{value:,}"
+    return "no limit" if value == INFINITE else f"{value:,}"
 
 
 def _moment_of(field: AuthorizationDetailsField) -> Callable[[Any], str]:

@@ -18,7 +18,7 @@ from tests.stores import free_port
 
 ROOT = Path(__file__).parents[2]
 COMMAND = [sys.executable, "-c", "from app.cli import main; main()"]
-READY_SECONDS = 15.0
+READY_SECONDS = 60.0
 
 
 @pytest.fixture(autouse=True)
