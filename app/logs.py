@@ -12,7 +12,7 @@ import re
 import sys
 import time
 import traceback
-from collections.abc import MutableMapping
+from collections.abc import Callable, MutableMapping
 from datetime import UTC, datetime
 from typing import Any, BinaryIO
 
@@ -62,7 +62,7 @@ def configure(log_format: str, log_level: str, *, stream: BinaryIO | None = None
     structlog.configure(
         processors=[console_line(colors=stream.isatty())] if on_terminal else [json_line],
         wrapper_class=structlog.make_filtering_bound_logger(LEVELS[log_level]),
-        logger_factory=lambda *_: LineLogger(stream),
+        logger_factory=(ConsoleLines if on_terminal else JsonLines)(LineLogger(stream), LEVELS[log_level]),
         cache_logger_on_first_use=True,
     )
     route_standard_logging(LEVELS[log_level])
@@ -95,6 +95,51 @@ class LineLogger:
             self._stream.flush()
 
     debug = info = warning = error = critical = exception = fatal = msg
+
+
+class RequestLine(msgspec.Struct, frozen=True, omit_defaults=True):
+    """What is logged of every request; ids are "" where they are not known."""
+
+    request_id: str
+    registration_id: str
+    client_id: str
+    method: str
+    route: str
+    status: int
+    duration_ms: float
+    operator: str = ""
+
+
+class ConsoleLines:
+    """Gives every logger of structlog the same place to write to."""
+
+    def __init__(self, lines: LineLogger, level: int) -> None:
+        self.lines = lines
+        self.level = level
+
+    def __call__(self, *_: object) -> LineLogger:
+        """As structlog asks for it."""
+        return self.lines
+
+
+class JsonLines(ConsoleLines):
+    """The same for JSON, with a short way for the line of a request."""
+
+    def write_request(self, line: RequestLine) -> None:
+        """Write it past structlog, whose machinery took a quarter of the CPU time of a cached document."""
+        if self.level <= logging.INFO:
+            head = b'{"timestamp":"%b","level":"info","event":"request",' % now().encode()
+            self.lines.msg(without_secrets(head + encoder.encode(line)[1:]) + b"\n")
+
+
+def request_lines(log: Any) -> Callable[[RequestLine], None]:  # noqa: ANN401 -- structlog's type
+    """What writes the lines of requests, as logging is configured now; `log` does where there is no shorter way."""
+    factory = structlog.get_config()["logger_factory"]
+    if isinstance(factory, JsonLines):
+        return factory.write_request
+    return lambda line: log.info(
+        "request", **{name: value for name, value in msgspec.structs.asdict(line).items() if value}
+    )
 
 
 def json_line(_logger: object, level: str, facts: Facts) -> bytes:

@@ -15,6 +15,7 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from app.errors import InvalidClient, InvalidToken, MethodNotAllowed, NotFound, Refusal, ServerError, TooManyRequests
+from app.logs import RequestLine, request_lines
 from app.web.addresses import limit_key
 from app.web.answers import Answer, empty_answer
 from app.web.errors import error_answer
@@ -40,6 +41,7 @@ class Edge:
         self.table = RouteTable(routes)
         self._state = state
         self._log = log.bind()  # what structlog gives out looks itself up at every call
+        self._write = request_lines(self._log)
         self._request_ids = _RequestIds()
         public = urlsplit(state["settings"].public_url)
         self._prefix = public.path
@@ -140,16 +142,18 @@ class Edge:
         return error
 
     def _write_line(self, scope: Scope, exchange: "_Exchange", facts: Facts, started: float) -> None:
-        self._log.info(
-            "request",
-            request_id=facts.request_id,
-            registration_id=facts.registration_id,
-            client_id=facts.client_id,
-            **({"operator": facts.operator} if facts.operator else {}),
-            method=scope["method"],
-            route=facts.route,
-            status=exchange.status,
-            duration_ms=round((time.perf_counter() - started) * 1000, 2),
+        duration_ms = round((time.perf_counter() - started) * 1000, 2)
+        self._write(
+            RequestLine(
+                facts.request_id,
+                facts.registration_id,
+                facts.client_id,
+                scope["method"],
+                facts.route,
+                exchange.status,
+                duration_ms,
+                facts.operator,
+            )
         )
 
 

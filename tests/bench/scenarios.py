@@ -55,10 +55,10 @@ def write_catalog(directory: Path, demo: Path) -> Path:
 def hot_paths(url: str) -> Iterator[Scenario]:
     """Register what is needed and yield a scenario for each hot path."""
     with httpx.Client(base_url=url, timeout=30) as http:
-        metadata = http.get("/.well-known/oauth-authorization-server")
-        yield Scenario("metadata 200", f"{url}/.well-known/oauth-authorization-server", goal=1.1)
+        metadata = http.get("/.well-known/cds-server-metadata.json")
+        yield Scenario("metadata 200", f"{url}/.well-known/cds-server-metadata.json", goal=1.1)
         headers = {"If-None-Match": metadata.headers["etag"]}
-        yield Scenario("metadata 304", f"{url}/.well-known/oauth-authorization-server", headers=headers, goal=1.3)
+        yield Scenario("metadata 304", f"{url}/.well-known/cds-server-metadata.json", headers=headers, goal=1.3)
         fields = ",".join(f'"{name}":"{value}"' for name, value in REQUIRED_FIELDS.items())
         body = f'{{"scope":"{SIX_OBJECTS}",{fields}}}'
         yield Scenario("registration of six", f"{url}/oauth/register", "POST", JSON, body, 0.22)
