@@ -17,7 +17,10 @@ local token, old_family, used = string.match(code, '^used\n([^\n]*)\n([^\n]*)\n(
 local holder, grant, issued, expires = string.match(used or code, '^([^\n]*)\n([^\n]*)\n(%d+)\n(%d+)\n')
 if holder ~= client then return 'gone' end
 if used then
-  if token == ARGV[7] then return 'issued' end
+  if token == ARGV[7] then
+    redis.call('EXPIRE', key, ARGV[13]) -- a write, so that a WAIT behind it speaks for this connection too
+    return 'issued'
+  end
   end_all(prefix, old_family, grant)
   return 'replayed'
 end
