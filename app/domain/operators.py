@@ -37,6 +37,15 @@ class Role(StrEnum):
 INTROSPECTING: Final = frozenset({Role.INTROSPECTOR, Role.ADMIN})
 """The roles that may look at access tokens."""
 
+VIEWING: Final = frozenset({Role.VIEWER, Role.SUPPORT, Role.ADMIN})
+"""The roles that may read what operators read."""
+
+SUPPORTING: Final = frozenset({Role.SUPPORT, Role.ADMIN})
+"""The roles that may write Messages."""
+
+ADMINISTERING: Final = frozenset({Role.ADMIN})
+"""The role that decides and changes."""
+
 
 class Operator(Struct, frozen=True, kw_only=True):
     """Somebody who works for the utility, or a system of it."""

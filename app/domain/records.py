@@ -12,6 +12,7 @@ from typing import Any, Generic, NamedTuple, Protocol, TypeVar
 
 from msgspec import Struct
 
+from app.domain.feed import AuditEntry
 from app.schemas.clients import Client
 from app.schemas.credentials import Credential
 from app.schemas.files import ServerProvidedFile
@@ -179,6 +180,8 @@ class Change:
     """Authorization codes that come into being with the change."""
     spent: list[str] = field(default_factory=list)
     """Handles of transactions that end with the change: `apply` raises Conflict when one is over already."""
+    audit: AuditEntry | None = None
+    """Who changed what, when somebody of the utility did; `app.domain.audit` fills it in."""
 
     def create(self, new: AnyObject, internal: Struct | None = None) -> None:
         """Add an object that must not exist yet."""

@@ -119,3 +119,5 @@ class MessageInternal(Struct, kw_only=True, frozen=True, omit_defaults=True):
     They take over the status of the next one (ambiguities C10)."""
     thread: str = ""
     """On a reply: message_id of the Message with which the exchange began."""
+    noted: bool = False
+    """On a private_message of a Client: an operator has seen it or replied to it."""

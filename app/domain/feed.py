@@ -1,0 +1,96 @@
+"""One stream of everything that happens, and the audit log: what webhooks, mails and operators follow.
+
+A change appends what happened to a stream in its own slot, in the same atomic step (`Change.events`, `Change.audit`).
+`relay` moves that on to the feed, each entry once and in the order of its registration, whoever calls it and however
+often it is interrupted: the feed remembers how far it has got with each source in the same step in which it grows.
+"""
+
+from datetime import datetime
+from typing import Any, Final, Literal, Protocol
+
+from msgspec import Struct
+
+FEED_PAGE: Final = 100
+
+Via = Literal["api", "console", "cli", "callback"]
+"""How somebody came in; `callback` is a system that answers a signed request of its own accord."""
+
+Group = Literal["webhooks", "mails"]
+"""Who follows the feed in the background, each with its own place in it."""
+
+
+class FeedEvent(Struct, kw_only=True, frozen=True):
+    """Something that happened in a registration."""
+
+    id: str
+    """Its place in the feed; later events have greater ones (compare as Redis does: two numbers)."""
+    at: datetime
+    registration_id: str
+    type: str
+    """E.g. `client.modified`."""
+    object_id: str
+
+
+class Actor(Struct, kw_only=True, frozen=True):
+    """Who works for the utility, and how they came in."""
+
+    name: str
+    role: str
+    via: Via
+
+
+class AuditEntry(Struct, kw_only=True, frozen=True):
+    """What somebody changed, as it travels with the change."""
+
+    actor: Actor
+    action: str
+    """E.g. `messages.decide`: the operation, in words of ours that stay the same."""
+    changes: list[dict[str, Any]]
+    """Per object: `{"object": "message", "id": …, "before": {field: value}, "after": {field: value}}`, only fields that
+    differ, never a secret; `before` is null for what is new and `after` for what is gone."""
+
+
+class AuditRecord(Struct, kw_only=True, frozen=True):
+    """An entry of the audit log."""
+
+    id: str
+    """Its place in the log."""
+    at: datetime
+    registration_id: str | None
+    actor: Actor
+    action: str
+    changes: list[dict[str, Any]]
+    previous_hash: str
+    hash: str
+    """SHA-256 over everything above, `previous_hash` included: changing or removing a record breaks every later one."""
+
+
+class Feed(Protocol):
+    """Raises StoreUnavailable when the store does not answer."""
+
+    async def relay(self) -> int:
+        """Move what has happened on to the feed and to the audit log; how many entries were moved."""
+
+    async def events(
+        self, *, after: str | None = None, registration_id: str | None = None, limit: int = FEED_PAGE
+    ) -> list[FeedEvent]:
+        """The next events after a place, oldest first; from the beginning of what is kept without one."""
+
+    async def latest_events(self, *, limit: int = 20) -> list[FeedEvent]:
+        """What happened last, newest first."""
+
+    async def audit(
+        self, *, after: str | None = None, registration_id: str | None = None, limit: int = FEED_PAGE
+    ) -> list[AuditRecord]:
+        """The next audit records after a place, oldest first."""
+
+    async def latest_audit(self, *, registration_id: str | None = None, limit: int = 20) -> list[AuditRecord]:
+        """The last audit records, newest first."""
+
+    async def take(
+        self, group: Group, consumer: str, *, limit: int = FEED_PAGE, idle_seconds: int = 60
+    ) -> list[FeedEvent]:
+        """Events for a group that no other consumer of it has, or that one has had for too long without `done`."""
+
+    async def done(self, group: Group, ids: list[str]) -> None:
+        """These events have had their effect."""
