@@ -1,0 +1,1 @@
+"""What leaves the house: mails over SMTP, webhooks over HTTP."""

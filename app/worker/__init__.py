@@ -1,0 +1,1 @@
+"""Background jobs: what has to happen when nobody is asking."""
