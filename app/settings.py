@@ -243,6 +243,15 @@ TABLE: tuple[Setting, ...] = (
         "How many processes serve requests.",
         values.whole_number(1, 64),
     ),
+    Setting(
+        "CDS_WORKER",
+        "worker",
+        "internal",
+        "internal, external",
+        "Where background jobs run: inside every process that serves requests, or in processes that cds-server worker"
+        " starts.",
+        values.one_of(("internal", "external")),
+    ),
 )
 
 NOT_YET = frozenset(
@@ -255,7 +264,6 @@ NOT_YET = frozenset(
         "CDS_SMTP_URL",
         "CDS_MAIL_FROM",
         "CDS_METRICS",
-        "CDS_WORKER",
     }
 )
 """Settings of later versions. Accepting them silently would promise what this version does not do."""
@@ -292,6 +300,7 @@ class Settings:
     log_format: Literal["auto", "console", "json"]
     log_level: Literal["debug", "info", "warning", "error"]
     workers: int
+    worker: Literal["internal", "external"]
 
     @property
     def access_tokens_are_jwts(self) -> bool:
