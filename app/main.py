@@ -40,6 +40,7 @@ from app.oauth import (
 from app.settings import Settings
 from app.store import authorizations as authorization_scripts
 from app.store import files as file_scripts
+from app.store import outbox as outbox_scripts
 from app.store import records as record_scripts
 from app.store import tokens as token_scripts
 from app.store import user_tokens as user_token_scripts
@@ -48,7 +49,10 @@ from app.store.connect import StoreConnection, connect
 from app.store.connection import Connection
 from app.store.documents import Documents
 from app.store.files import RedisFileLibrary, RedisOpenedFiles
+from app.store.health import RedisHealth
+from app.store.operator_sessions import RedisOperatorSessions
 from app.store.operators import RedisOperators
+from app.store.outbox import RedisOutbox
 from app.store.records import RedisRecords
 from app.store.schema import require_compatible
 from app.store.tokens import RedisTokens
@@ -58,6 +62,7 @@ from app.web.edge import Edge
 from app.web.rate_limit import RateLimiter
 from app.web.routing import Route
 from app.web.state import Limiters, State
+from app.worker.runtime import Job, Runtime
 
 SCRIPTS = (
     *record_scripts.SCRIPTS,
@@ -65,6 +70,7 @@ SCRIPTS = (
     *file_scripts.SCRIPTS,
     *authorization_scripts.SCRIPTS,
     *user_token_scripts.SCRIPTS,
+    *outbox_scripts.SCRIPTS,
 )
 """Every script that a server runs in its store."""
 
@@ -105,6 +111,7 @@ class Service:
         self._edge: Edge | None = None
         self._store: StoreConnection | None = None
         self._connection: Connection | None = None
+        self._runtime: Runtime | None = None
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve a request, or start and end with the server."""
@@ -116,11 +123,19 @@ class Service:
             await send({"type": "websocket.close", "code": 1000})
 
     async def start(self) -> None:
-        """Connect to the store and get ready.
+        """Connect to the store and get ready, with the background jobs if they are to run here.
 
         Raises:
             ConfigurationError: A setting or the store does not fit.
         """
+        await self.open()
+        assert self.state
+        self._edge = Edge(self._routes(self.state), self.state, structlog.get_logger("app.request"))
+        if self.settings.worker == "internal":
+            self.work()
+
+    async def open(self) -> None:
+        """Connect to the store, and no more. Raises as `start` does."""
         self._store = self.parts.store or await connect(
             self.settings.store_url, wait_replicas=self.settings.store_wait_replicas
         )
@@ -128,11 +143,18 @@ class Service:
         await self._connection.load(SCRIPTS)
         await require_compatible(self._connection)
         self.state = build_state(self.settings, self.catalog, self._connection, self.parts)
-        self._edge = Edge(self._routes(self.state), self.state, structlog.get_logger("app.request"))
+
+    def work(self) -> None:
+        """Begin with the background jobs, on an open store."""
+        assert self.state
+        self._runtime = Runtime(background_jobs(self.state), self.parts.now)
+        self._runtime.start()
 
     async def stop(self) -> None:
         """Finish what is under way and let go of the store."""
         self.draining = True
+        if self._runtime:
+            await self._runtime.stop()
         if self.state and self.state["identity_provider"]:
             await self.state["identity_provider"].close()
         if self._connection:
@@ -230,9 +252,17 @@ def build_state(settings: Settings, catalog: Catalog, connection: Connection, pa
         identity_provider=parts.identity_provider or open_identity_provider(settings, parts.clock),
         opened_files=RedisOpenedFiles(records),
         operators=OperatorKeys(RedisOperators(connection)),
+        operator_sessions=RedisOperatorSessions(connection),
+        outbox=RedisOutbox(connection),
+        store_health=RedisHealth(connection, parts.clock),
         limiters=limiters,
         now=parts.now,
     )
+
+
+def background_jobs(state: State) -> list[Job]:
+    """What happens when nobody is asking."""
+    return []
 
 
 def open_identity_provider(settings: Settings, clock: Callable[[], float]) -> IdentityProvider | None:

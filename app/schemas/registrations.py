@@ -49,3 +49,5 @@ class Registration(Struct, kw_only=True, frozen=True):
     """By registration field id."""
     next_client: int = 1
     """The number of the next Client Object."""
+    notes: str = ""
+    """What operators have written down about it; Clients never see it."""

@@ -123,6 +123,16 @@ class Connection:
         except FAILURES as error:
             raise refusal(error) from error
 
+    async def info(self, section: str) -> list[dict[str, Any]]:
+        """What each primary says about itself (INFO); its own round trip. Raises as `run` does."""
+        try:
+            async with asyncio.timeout(self._answer_seconds):
+                said: dict[str, Any] = await self._client.info(section)
+        except (TimeoutError, *FAILURES) as error:
+            raise refusal(error) from error
+        # Of a cluster, redis-py gives one answer for each node by its name.
+        return [one for one in said.values() if isinstance(one, dict)] or [said]
+
     def _call(self, command: Command) -> asyncio.Future[Any]:
         queue = self._queues.setdefault(self._sender.place(command), _Queue())
         loop = asyncio.get_running_loop()

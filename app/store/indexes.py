@@ -10,6 +10,7 @@ from datetime import datetime
 from typing import Any
 
 from app.crypto.tokens import ADMIN, REGISTRATION_ID_LENGTH
+from app.domain.inbox import waits_for_operator
 from app.domain.records import AnyObject, Nothing
 from app.schemas.clients import Client, ClientInternal
 from app.schemas.credentials import Credential, CredentialInternal
@@ -73,6 +74,8 @@ def indexes_of(item: AnyObject, internal: Any) -> set[str]:  # noqa: ANN401 -- t
                 names.add("messages:outstanding")
             if isinstance(internal, MessageInternal) and internal.thread:
                 names.add(f"messages:thread:{local(internal.thread)}")
+            if isinstance(internal, MessageInternal) and waits_for_operator(item, internal):
+                names.add("messages:waiting")
         case Credential():
             names.add(f"credentials:client:{local(item.client_id)}")
         case Grant():

@@ -7,9 +7,12 @@ from typing import TypedDict
 
 from app.domain.authorization_store import AuthorizationStore, UserStore
 from app.domain.context import Context
+from app.domain.mails import Outbox
 from app.domain.oidc import IdentityProvider
 from app.domain.opened_files import OpenedFiles
+from app.domain.operator_sessions import OperatorSessionStore
 from app.domain.operators import OperatorKeys
+from app.domain.overview import StoreHealth
 from app.domain.tokens import TokenStore
 from app.domain.user_tokens import UserTokenStore
 from app.settings import Settings
@@ -38,6 +41,9 @@ class State(TypedDict):
     identity_provider: IdentityProvider | None
     opened_files: OpenedFiles
     operators: OperatorKeys
+    operator_sessions: OperatorSessionStore
+    outbox: Outbox
+    store_health: StoreHealth
     limiters: Limiters
     now: Callable[[], datetime]
 
