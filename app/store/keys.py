@@ -107,5 +107,16 @@ OPERATORS = "{operators}:keys"
 OPERATOR_NAMES = "{operators}:names"
 """Hash: the digests by the names of operators."""
 
+
+def operator_session(handle_digest: str) -> str:
+    """A session of an operator in the console."""
+    return f"{{operators}}:session:{handle_digest}"
+
+
+OUTBOX = "{mails}"
+"""The prefix of the outbox. `:o` (hash) has mails by id, with `!` behind it status and last error, with `#` attempts;
+`:i:all` and `:i:…` per status (sorted sets) the ids in the order in which they came, for which `:r` counts; `:due` and
+`:ends` (sorted sets) the ids by the second at which to send or to forget them."""
+
 ROTATION = "{00}:rotation"
 """The kid of the key that a rotation of keys is sealing with, until it is done."""
