@@ -157,6 +157,22 @@ class InsufficientScope(Refusal):
         self.scope = scope
 
 
+class InsufficientRole(Refusal):
+    """The operator is known, but of a role that may not do this."""
+
+    status = 403
+    code = "insufficient_role"
+    title = "Forbidden"
+
+
+class SignInNeeded(Refusal):
+    """A page of the console that nobody sees who has not signed in."""
+
+    status = 401
+    code = "sign_in_needed"
+    title = "Unauthorized"
+
+
 class ForeignForm(Refusal):
     """A form that did not come from a page of ours, or not from the one that this user was shown last."""
 

@@ -128,13 +128,12 @@ class Service:
         Raises:
             ConfigurationError: A setting or the store does not fit.
         """
-        await self.open()
-        assert self.state
-        self._edge = Edge(self._routes(self.state), self.state, structlog.get_logger("app.request"))
+        state = await self.open()
+        self._edge = Edge(self._routes(state), state, structlog.get_logger("app.request"))
         if self.settings.worker == "internal":
-            self.work()
+            self.work(state)
 
-    async def open(self) -> None:
+    async def open(self) -> State:
         """Connect to the store, and no more. Raises as `start` does."""
         self._store = self.parts.store or await connect(
             self.settings.store_url, wait_replicas=self.settings.store_wait_replicas
@@ -143,11 +142,11 @@ class Service:
         await self._connection.load(SCRIPTS)
         await require_compatible(self._connection)
         self.state = build_state(self.settings, self.catalog, self._connection, self.parts)
+        return self.state
 
-    def work(self) -> None:
-        """Begin with the background jobs, on an open store."""
-        assert self.state
-        self._runtime = Runtime(background_jobs(self.state), self.parts.now)
+    def work(self, state: State) -> None:
+        """Begin with the background jobs, on what `open` has returned."""
+        self._runtime = Runtime(background_jobs(state), self.parts.now)
         self._runtime.start()
 
     async def stop(self) -> None:

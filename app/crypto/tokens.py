@@ -23,6 +23,7 @@ _JTI = re.compile(rf"({_REGISTRATION_ID})_[A-Za-z0-9_-]{{22}}")
 _HANDLE = re.compile(rf"(cds[a-z]{{2}})_({_REGISTRATION_ID})_[A-Za-z0-9_-]{{43}}")
 _REFRESH_TOKEN = re.compile(rf"(cdsrt_({_REGISTRATION_ID})_([A-Za-z0-9_-]{{22}}))[A-Za-z0-9_-]{{43}}")
 _OPERATOR_KEY = re.compile(r"cdsop_[A-Za-z0-9_-]{43}")
+_OPERATOR_SESSION = re.compile(r"cdsos_[A-Za-z0-9_-]{43}")
 _SESSION = re.compile(r"cdsus_([0-9a-f]{2})_[A-Za-z0-9_-]{43}")
 _SIGN_IN = re.compile(r"cdssi_([0-9a-f]{2})_[A-Za-z0-9_-]{43}")
 
@@ -97,6 +98,10 @@ class Randomness:
     def operator_key(self) -> str:
         """256 random bits behind a prefix of ours."""
         return f"cdsop_{secrets.token_urlsafe(32)}"
+
+    def operator_session(self) -> str:
+        """A handle for the session of an operator in the console."""
+        return f"cdsos_{secrets.token_urlsafe(32)}"
 
     def session(self) -> str:
         """A handle for a user's session, which is in no registration but in a shard of its own choice."""
@@ -190,6 +195,11 @@ def next_refresh_token(refresh_token: str, nonce: str) -> str:
 def is_operator_key(text: str) -> bool:
     """Whether `text` has the shape of an operator key."""
     return _OPERATOR_KEY.fullmatch(text) is not None
+
+
+def is_operator_session(text: str) -> bool:
+    """Whether `text` has the shape of the handle of an operator's session."""
+    return _OPERATOR_SESSION.fullmatch(text) is not None
 
 
 def shard_of(text: str) -> str:

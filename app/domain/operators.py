@@ -4,7 +4,9 @@ A key says nothing and is shown once, when it is made; the store has its digest.
 that Clients reach with their access tokens) are operators of the role `introspector`.
 """
 
+import hmac
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
@@ -12,14 +14,17 @@ from typing import Final, Protocol
 
 from msgspec import Struct
 
-from app.crypto.tokens import Randomness, digest
-from app.errors import InvalidToken
+from app.crypto.tokens import Randomness, digest, is_operator_key
+from app.errors import InsufficientRole, InvalidToken
 
 CHECK_SECONDS: Final = 5
 """For how long a key that was found good is not looked up again: so long may one work that has been revoked."""
 
 NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._@-]{0,63}")
 NAME_RULE: Final = "up to 64 letters, digits, dots, hyphens, underscores and @, with a letter or a digit first"
+
+BOOTSTRAP: Final = "bootstrap"
+"""What the operator of CDS_OPERATOR_BOOTSTRAP_KEY is called; nobody else may be."""
 
 UNKNOWN_KEY: Final = "The operator key is unknown or has been revoked."
 
@@ -53,7 +58,7 @@ class Operator(Struct, frozen=True, kw_only=True):
     name: str
     role: Role
     created_at: int
-    """Unix seconds."""
+    """Unix seconds; 0 for the one of the settings, who was there before."""
 
 
 class OperatorStore(Protocol):
@@ -74,7 +79,21 @@ class OperatorStore(Protocol):
 
 def is_name(text: str) -> bool:
     """Whether an operator may be called so."""
-    return NAME.fullmatch(text) is not None
+    return NAME.fullmatch(text) is not None and text != BOOTSTRAP
+
+
+def require_role(operator: Operator, roles: frozenset[Role]) -> None:
+    """Refuse an operator who may not do it. Raises InsufficientRole, which names the roles that may."""
+    if operator.role not in roles:
+        raise InsufficientRole(f"This needs an operator of the role {_either(roles)}; yours is {operator.role}.")
+
+
+def _either(roles: Iterable[Role]) -> str:
+    """The roles as a choice, the humblest first: `support or admin`."""
+    *others, last = [role for role in Role if role in roles and role is not Role.ADMIN] + [Role.ADMIN] * (
+        Role.ADMIN in frozenset(roles)
+    )
+    return " or ".join([", ".join(others), last] if others else [last])
 
 
 async def add(store: OperatorStore, randomness: Randomness, name: str, role: Role, *, now: datetime) -> str | None:
@@ -96,12 +115,31 @@ class OperatorKeys:
     Only keys that were found good are remembered, so there are never more of them than operators.
 
     Args:
-        store: Knows all of them.
+        store: Knows all of them but the one of the settings.
+        bootstrap_key: Of an admin who is there from the start, or None.
     """
 
-    def __init__(self, store: OperatorStore) -> None:
-        self._store = store
+    def __init__(self, store: OperatorStore, bootstrap_key: str | None = None) -> None:
+        self.store = store
+        self.bootstrap = Operator(name=BOOTSTRAP, role=Role.ADMIN, created_at=0) if bootstrap_key else None
+        self._bootstrap_digest = digest(bootstrap_key) if bootstrap_key else ""
         self._seen: dict[str, _Seen] = {}
+
+    def may_be_key(self, text: str) -> bool:
+        """Whether it is worth looking for: it has the shape of a key, or is the one of the settings."""
+        return is_operator_key(text) or self._is_bootstrap(digest(text))
+
+    async def identify(self, key: str, *, now: datetime) -> Operator:
+        """The operator whose key it is.
+
+        Raises:
+            InvalidToken: It is nobody's.
+            StoreUnavailable: The store does not answer.
+        """
+        operator = await self.holder_of(digest(key), now=now) if self.may_be_key(key) else None
+        if operator is None:
+            raise InvalidToken(UNKNOWN_KEY)
+        return operator
 
     async def require(self, key: str, roles: frozenset[Role], *, now: datetime) -> Operator:
         """The operator whose key it is.
@@ -110,21 +148,34 @@ class OperatorKeys:
             InvalidToken: It is nobody's, or somebody's whose role is none of these (RFC 7662 2.3 answers both alike).
             StoreUnavailable: The store does not answer.
         """
-        operator = await self._operator_of(digest(key), now)
-        if operator is None:
-            raise InvalidToken(UNKNOWN_KEY)
+        operator = await self.identify(key, now=now)
         if operator.role not in roles:
             named = " or ".join(sorted(roles))
             raise InvalidToken(f"The operator key is one of the role {operator.role}; this needs {named}.")
         return operator
 
-    async def _operator_of(self, key_digest: str, now: datetime) -> Operator | None:
+    async def holder_of(self, key_digest: str, *, now: datetime) -> Operator | None:
+        """The operator whose key has this digest; None when there is none, or none any more.
+
+        Raises:
+            StoreUnavailable: The store does not answer.
+        """
+        if self._is_bootstrap(key_digest):
+            return self.bootstrap
         seen = self._seen.get(key_digest)
         if seen and 0 <= (now - seen.at).total_seconds() < CHECK_SECONDS:  # below 0 the clock was set back
             return seen.operator
-        operator = await self._store.find(key_digest)
+        operator = await self.store.find(key_digest)
         if operator is None:
             self._seen.pop(key_digest, None)
         else:
             self._seen[key_digest] = _Seen(operator, now)
         return operator
+
+    def forget(self, name: str) -> None:
+        """Look up the keys of an operator anew: one who was revoked here is out at once."""
+        self._seen = {key: seen for key, seen in self._seen.items() if seen.operator.name != name}
+
+    def _is_bootstrap(self, key_digest: str) -> bool:
+        """Compares digests, and in constant time, so that a timer learns nothing about the key of the settings."""
+        return self.bootstrap is not None and hmac.compare_digest(key_digest, self._bootstrap_digest)

@@ -1,7 +1,8 @@
 """The browser in front of a user: its cookies, and the proof that a form came from a page of ours.
 
-Two cookies, both HttpOnly, SameSite=Lax and gone when the browser closes. `browser` binds an authorization request
-and the forms before the sign-in to one browser; `user` is the handle of the session after it. On https their names
+Cookies are HttpOnly, SameSite=Lax and gone when the browser closes. `browser` binds an authorization request and the
+forms before a sign-in to one browser; `user` is the handle of the session after it, `operator` that of a session in the
+console, and `notice` what the console says on its next page. On https their names
 begin with `__Host-`, so that no other host and no path can set or read them. http is for this machine only, and there
 browsers would refuse such a name.
 
@@ -21,13 +22,15 @@ from urllib.parse import urlsplit
 
 from starlette.requests import Request
 
-from app.crypto.tokens import digest, shard_of_session
+from app.crypto.tokens import digest, is_operator_session, shard_of_session
 from app.errors import ForeignForm
 from app.settings import Settings
 from app.web.state import State
 
 BROWSER: Final = "cds-browser"
 USER: Final = "cds-user"
+OPERATOR: Final = "cds-operator"
+NOTICE: Final = "cds-notice"
 FORM_TOKEN: Final = "form_token"  # noqa: S105 -- the name of a form field
 
 _BROWSER_SECRET = re.compile(r"[A-Za-z0-9_-]{43}")
@@ -81,6 +84,32 @@ def remember_session(settings: Settings, handle: str) -> Header:
 def forget_session(settings: Settings) -> Header:
     """The header that signs a user out."""
     return _set_cookie(settings, USER, "", "Max-Age=0")
+
+
+def operator_handle(request: Request[State]) -> str | None:
+    """The handle of the operator's session, or None when there is nothing that could be one."""
+    handle = _cookie(request, OPERATOR)
+    return handle if handle and is_operator_session(handle) else None
+
+
+def remember_operator(settings: Settings, handle: str) -> Header:
+    """The header that signs an operator in; the handle has to be a new one, as for a user."""
+    return _set_cookie(settings, OPERATOR, handle)
+
+
+def forget_operator(settings: Settings) -> Header:
+    """The header that signs an operator out."""
+    return _set_cookie(settings, OPERATOR, "", "Max-Age=0")
+
+
+def notice_cookie(request: Request[State]) -> str | None:
+    """What `leave_notice` left with this browser. The caller checks that it is ours."""
+    return _cookie(request, NOTICE)
+
+
+def leave_notice(settings: Settings, sealed: str, *, seconds: int) -> Header:
+    """The header that leaves something with the browser for its next page; 0 seconds take it away."""
+    return _set_cookie(settings, NOTICE, sealed, f"Max-Age={seconds}")
 
 
 def form_token(secret: str, purpose: str) -> str:

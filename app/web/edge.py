@@ -7,7 +7,7 @@ import itertools
 import re
 import secrets
 import time
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Any, Final
 from urllib.parse import urlsplit
 
@@ -26,6 +26,10 @@ from app.web.state import Facts, State
 _REQUEST_ID = re.compile(rb"[A-Za-z0-9_-]{8,128}")
 _CLIENT_CLOSED: Final = 499
 _OPTIONS: Final = "OPTIONS"
+
+ErrorPage = Callable[[Refusal], Answer]
+ERROR_PAGE: Final = "cds.error_page"
+"""Where an endpoint leaves an `ErrorPage` in the scope of its request, if its errors are to look like its pages."""
 
 
 class Edge:
@@ -68,7 +72,7 @@ class Edge:
         except Exception as error:  # noqa: BLE001 -- whatever it is, the caller gets an answer and the log the cause
             refusal = self._refusal(error, scope, facts)
             if not exchange.status:
-                await self._error_answer(refusal, style, facts)(scope, receive, exchange.send)
+                await self._error_answer(refusal, style, facts, scope)(scope, receive, exchange.send)
         finally:
             self._write_line(scope, exchange, facts, started)
 
@@ -118,7 +122,10 @@ class Edge:
         limiter = limiters.registration if route.limit is Limit.REGISTRATION else limiters.anonymous
         limiter.hit(limit_key(scope, self._state["settings"].trusted_proxies))
 
-    def _error_answer(self, refusal: Refusal, style: ErrorStyle, facts: Facts) -> Answer:
+    def _error_answer(self, refusal: Refusal, style: ErrorStyle, facts: Facts, scope: Scope) -> Answer:
+        if style is ErrorStyle.PAGE and ERROR_PAGE in scope:
+            own: ErrorPage = scope[ERROR_PAGE]
+            return own(refusal)
         if style is ErrorStyle.PAGE:
             return error_page(self._state, refusal, facts.request_id)
         return error_answer(refusal, style, facts.request_id)

@@ -26,8 +26,6 @@ from app.web.errors import public_description, refusal_headers
 from app.web.state import State
 
 _ROOT: Final = Path(__file__).parent.parent
-_STYLE: Final = (_ROOT / "web/templates/style.css").read_text(encoding="utf-8")
-_STYLE_SOURCE: Final = "'sha256-" + base64.b64encode(hashlib.sha256(_STYLE.encode()).digest()).decode() + "'"
 _TEMPLATES: Final = Environment(
     loader=FileSystemLoader(_ROOT),
     autoescape=True,
@@ -71,6 +69,30 @@ _ASKED_TOO_LATE: Final = (
 
 
 @dataclass(frozen=True, slots=True)
+class Style:
+    """A stylesheet that is part of a page.
+
+    Args:
+        text: As it stands between the tags.
+        source: Its hash, as a CSP source.
+    """
+
+    text: str
+    source: str
+
+    @classmethod
+    def read(cls, path: str) -> "Style":
+        """The stylesheet in a file below `app`."""
+        text = (_ROOT / path).read_text(encoding="utf-8")
+        hashed = base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()
+        return cls(text, f"'sha256-{hashed}'")
+
+
+PLAIN: Final = Style.read("web/templates/style.css")
+"""How pages for the public look."""
+
+
+@dataclass(frozen=True, slots=True)
 class Policy:
     """What a page may do beyond showing itself, as CSP source lists.
 
@@ -83,12 +105,11 @@ class Policy:
     images: str = "'none'"
     forms: str = ""
 
-    @property
-    def header(self) -> tuple[bytes, bytes]:
-        """The Content-Security-Policy."""
+    def header(self, style: Style = PLAIN) -> tuple[bytes, bytes]:
+        """The Content-Security-Policy of a page with this stylesheet."""
         parts = [
             "default-src 'none'",
-            f"style-src {_STYLE_SOURCE}",
+            f"style-src {style.source}",
             f"img-src {self.images}",
             f"form-action 'self' {self.forms}".rstrip(),
             "base-uri 'none'",
@@ -108,6 +129,7 @@ def page(
     *,
     status: int = 200,
     policy: Policy = STILL,
+    style: Style = PLAIN,
     headers: Headers = (),
     **values: object,
 ) -> Answer:
@@ -115,15 +137,16 @@ def page(
 
     Args:
         state: Of the request.
-        template: The path of a template below `app`; it extends `web/templates/layout.html`.
+        template: The path of a template below `app`; it extends `web/templates/layout.html`, or another layout that
+            belongs to `style`.
         headers: Beside those that every page has, a cookie for instance.
         values: What the template shows. All of it is escaped.
     """
     return Answer(
-        _rendered(state["settings"], state["context"].catalog, template, values),
+        _rendered(state["settings"], state["context"].catalog, template, {"style": style.text, **values}),
         content_type=b"text/html; charset=utf-8",
         status=status,
-        headers=[*_HEADERS, policy.header, *headers],
+        headers=[*_HEADERS, policy.header(style), *headers],
     )
 
 
@@ -139,7 +162,7 @@ def public_page(
         values: Likewise.
     """
     body = _rendered(settings, catalog, template, values)
-    return Document(body, "text/html; charset=utf-8", headers=[*_PUBLIC_HEADERS, policy.header])
+    return Document(body, "text/html; charset=utf-8", headers=[*_PUBLIC_HEADERS, policy.header()])
 
 
 def error_page(state: State, refusal: Refusal, request_id: str) -> Answer:
@@ -184,7 +207,7 @@ def _common(settings: Settings, catalog: Catalog) -> dict[str, Any]:
     return {
         "utility": catalog.server.name,
         "base": prefix(settings),
-        "style": _STYLE,
+        "style": PLAIN.text,
         "links": (
             ("Privacy", documentation.policy(catalog, settings)),
             ("Terms", documentation.terms(catalog, settings)),
