@@ -132,6 +132,28 @@ def first_scopes(catalog: "Catalog") -> list[str]:
 
 
 @main.command()
+def worker() -> None:
+    """Run background jobs until SIGTERM or Ctrl-C; then finish what is under way and exit with 0.
+
+    That is what servers with CDS_WORKER=external leave to others. Any number of these processes may run, beside any
+    number of servers.
+    """
+    from app import serve, work
+    from app.catalog import load_catalog
+    from app.errors import ConfigurationError
+    from app.logs import configure
+    from app.settings import Settings, read_environment
+
+    try:
+        settings = Settings.from_environment(read_environment(Path.cwd()))
+        configure(settings.log_format, settings.log_level)
+        work.work(settings, load_catalog(settings.catalog))
+    except ConfigurationError as error:
+        serve.complain(error)
+        sys.exit(1)
+
+
+@main.command()
 @click.argument("catalog", required=False, type=click.Path(path_type=Path))
 def check(catalog: Path | None) -> None:
     """Check the settings and CATALOG (by default the one of CDS_CATALOG); exit with 1 when anything is wrong."""

@@ -209,6 +209,7 @@ async def make_server(demo_catalog: Catalog, clock: Clock) -> AsyncIterator[Make
                     "CDS_RATE_LIMIT_REGISTRATION": "off",
                     "CDS_RATE_LIMIT_FAILED_AUTH": "off",
                     "CDS_RATE_LIMIT_CLIENT": "off",
+                    "CDS_WORKER": "external",
                     **environment,
                 }
             )
