@@ -139,6 +139,32 @@ async def discard(context: Context, message_id: str, count: int) -> None:
             await context.files.delete(_key_of(message_id, number))
 
 
+def reference_of(attachment: MessageAttachment) -> Reference | None:
+    """Where the bytes of a stored attachment are; None when it has none."""
+    size, _, name = attachment.data.removeprefix(_MARK).partition(":")
+    return Reference(int(size), name) if name else None
+
+
+def size_of(attachment: MessageAttachment) -> int:
+    """The length of a stored attachment in bytes."""
+    reference = reference_of(attachment)
+    return reference.size_bytes if reference else 0
+
+
+def content_of(
+    files: FileStore, registration_id: str, attachment: MessageAttachment, start: int, end: int
+) -> AsyncIterator[bytes]:
+    """The bytes of a stored attachment from `start` up to, not including, `end`.
+
+    Raises:
+        NotFound: It has none, or the file store has lost them.
+        StoreUnavailable: The file store does not answer.
+    """
+    reference = reference_of(attachment)
+    name = reference.name if reference else ""
+    return files.stream(f"attachments/{registration_id}/{name}", start, end)
+
+
 def has_references(document: bytes) -> bool:
     """Whether a Message or a list of them, as stored, has attachments whose bytes are in the file store."""
     return _MARK_IN_JSON in document
