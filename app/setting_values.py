@@ -7,9 +7,9 @@ never repeats the text it was given, because that may be a secret.
 import ipaddress
 import re
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
-from urllib.parse import SplitResult, urlsplit
+from urllib.parse import SplitResult, unquote, urlsplit
 
 IpNetwork = ipaddress.IPv4Network | ipaddress.IPv6Network
 
@@ -23,6 +23,7 @@ STORE_SCHEMES = (
     "redis+sentinel",
 )
 FILE_SCHEMES = ("s3", "gs", "az")
+SMTP_PORTS = {"smtp": 587, "smtps": 465, "smtp+plain": 25}
 LARGEST_PORT = 65535
 
 
@@ -126,6 +127,53 @@ def files_url(text: str) -> str:
         return text
     listed = ", ".join(f"{scheme}://BUCKET/PREFIX" for scheme in FILE_SCHEMES)
     raise ValueError(f"needs file:PATH, memory:, {listed}")
+
+
+@dataclass(frozen=True, slots=True)
+class SmtpServer:
+    """Where mails go; `user` is "" when the server wants none."""
+
+    scheme: str
+    host: str
+    port: int
+    user: str = field(repr=False)
+    password: str = field(repr=False)
+
+
+def smtp_url(text: str) -> str:
+    """A mail server; `smtp_server` takes it apart."""
+    smtp_server(text)
+    return text
+
+
+def smtp_server(text: str) -> SmtpServer:
+    """`text` taken apart; user and password are percent-decoded."""
+    listed = "smtp://, smtps:// or smtp+plain://"
+    accepted = f"a URL such as smtp://user:password@mail.example:587, which starts with {listed}"
+    parts = split_url(text, accepted)
+    if parts.scheme not in SMTP_PORTS or not parts.hostname or parts.path.strip("/") or parts.query or parts.fragment:
+        raise ValueError(f"needs {accepted}, and percent-encoding in user and password")
+    user, password = unquote(parts.username or ""), unquote(parts.password or "")
+    if bool(user) != bool(password):
+        raise ValueError("needs a user and a password, or none of them")
+    if user and parts.scheme == "smtp+plain":
+        raise ValueError("needs smtp:// or smtps:// with a user and a password, which smtp+plain:// would not encrypt")
+    return SmtpServer(parts.scheme, parts.hostname, parts.port or SMTP_PORTS[parts.scheme], user, password)
+
+
+def mail_from(text: str) -> str:
+    """The sender of mails; `sender_of` takes it apart."""
+    sender_of(text)
+    return text
+
+
+def sender_of(text: str) -> tuple[str, str]:
+    """`Name <address>` or an address, as name and address."""
+    match = re.fullmatch(r"(?:([^<>\"\x00-\x1f\x7f]*?) *<([^<>]*)>|([^<>]*))", text)
+    address = (match[2] or match[3] or "") if match else ""
+    if match is None or not re.fullmatch(r"[A-Za-z0-9.!#$%&'*+/=?^_`{|}~-]{1,64}@[A-Za-z0-9.-]{1,190}", address):
+        raise ValueError("needs an address such as service@utility.example, or Name <service@utility.example>")
+    return match[1] or "", address
 
 
 def path(text: str) -> Path:

@@ -163,6 +163,25 @@ TABLE: tuple[Setting, ...] = (
         values.text,
     ),
     Setting(
+        "CDS_SMTP_URL",
+        "smtp_url",
+        "",
+        "URL",
+        "The mail server that takes our mails: smtp://user:password@host:port (encrypted by STARTTLS, or nothing is"
+        " sent; on this machine if it offers that), smtps:// (encrypted from the start) or smtp+plain:// (never"
+        " encrypted, without a user, for a relay in your own network); without it mails wait where the console shows"
+        " them.",
+        values.smtp_url,
+    ),
+    Setting(
+        "CDS_MAIL_FROM",
+        "mail_from",
+        "",
+        "address",
+        "The sender of our mails: an address, or Name <address>.",
+        values.mail_from,
+    ),
+    Setting(
         "CDS_RATE_LIMIT_ANONYMOUS",
         "rate_limit_anonymous",
         "1200/minute",
@@ -261,8 +280,6 @@ NOT_YET = frozenset(
         "CDS_OPERATOR_OIDC_CLIENT_ID",
         "CDS_OPERATOR_OIDC_CLIENT_SECRET",
         "CDS_OPERATOR_OIDC_ROLE_CLAIM",
-        "CDS_SMTP_URL",
-        "CDS_MAIL_FROM",
         "CDS_METRICS",
     }
 )
@@ -290,6 +307,8 @@ class Settings:
     user_oidc_issuer: str | None
     user_oidc_client_id: str | None
     user_oidc_client_secret: str | None = field(repr=False)
+    smtp_url: str | None = field(repr=False)
+    mail_from: str | None
     rate_limit_anonymous: RateLimit | None
     rate_limit_client: RateLimit | None
     rate_limit_failed_auth: RateLimit | None
@@ -354,7 +373,8 @@ def contradictions(settings: Settings) -> list[str]:
         problems.append("CDS_WORKERS needs to be 1 with CDS_FILES_URL=memory:, because memory is not shared.")
     if settings.store_wait_replicas and own_store:
         problems.append("CDS_STORE_WAIT_REPLICAS needs to be 0 with this CDS_STORE_URL, because it has no replicas.")
-    return problems + incomplete(settings, "user_oidc_issuer", "user_oidc_client_id", "user_oidc_client_secret")
+    problems += incomplete(settings, "user_oidc_issuer", "user_oidc_client_id", "user_oidc_client_secret")
+    return problems + incomplete(settings, "smtp_url", "mail_from")
 
 
 def incomplete(settings: Settings, *attributes: str) -> list[str]:

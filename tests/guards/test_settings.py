@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from app.errors import ConfigurationError
-from app.setting_values import RateLimit, is_loopback, split_hosts
+from app.setting_values import RateLimit, SmtpServer, is_loopback, sender_of, smtp_server, split_hosts
 from app.settings import NOT_YET, TABLE, Settings, read_env_file, read_environment
 
 ROOT = Path(__file__).parents[2]
@@ -325,3 +325,70 @@ def test_the_process_environment_wins_over_the_env_file(tmp_path, monkeypatch):
 
     assert (found["CDS_WORKERS"], found["CDS_LOG_LEVEL"]) == ("3", "debug")
     assert read_environment(tmp_path / "nowhere") == dict(os.environ)
+
+
+@pytest.mark.parametrize(
+    ("written", "read"),
+    [
+        ("smtp://mail.example", SmtpServer("smtp", "mail.example", 587, "", "")),
+        (
+            "smtps://cds%40utility:p%3Aw%2F%40@mail.example",
+            SmtpServer("smtps", "mail.example", 465, "cds@utility", "p:w/@"),
+        ),
+        ("smtp+plain://10.0.0.5:2525/", SmtpServer("smtp+plain", "10.0.0.5", 2525, "", "")),
+        ("smtp://[::1]:1025", SmtpServer("smtp", "::1", 1025, "", "")),
+    ],
+)
+def test_a_mail_server_is_read_from_its_url(written, read):
+    settings = Settings.from_environment({"CDS_SMTP_URL": written, "CDS_MAIL_FROM": "cds@utility.example"})
+
+    assert smtp_server(settings.smtp_url) == read
+    assert "p%3Aw" not in repr(settings)
+    assert "p:w" not in repr(read)
+
+
+@pytest.mark.parametrize(
+    "written",
+    [
+        "mail.example:587",
+        "http://mail.example",
+        "smtp://",
+        "smtp://mail.example:0",
+        "smtp://mail.example/box",
+        "smtp://mail.example?tls=no",
+        "smtp://hidden@mail.example",
+        "smtp+plain://hidden:hidden@mail.example",
+    ],
+)
+def test_other_mail_servers_are_refused_without_repeating_a_password(written):
+    (problem,) = problems_of(CDS_SMTP_URL=written, CDS_MAIL_FROM="cds@utility.example")
+
+    assert problem.startswith("CDS_SMTP_URL needs ")
+    assert "hidden" not in problem
+
+
+@pytest.mark.parametrize(
+    ("written", "read"),
+    [
+        ("cds@utility.example", ("", "cds@utility.example")),
+        ("<cds@utility.example>", ("", "cds@utility.example")),
+        ("Demo Städtische Werke <cds@utility.example>", ("Demo Städtische Werke", "cds@utility.example")),
+    ],
+)
+def test_the_sender_of_mails_is_an_address_with_or_without_a_name(written, read):
+    assert sender_of(written) == read
+
+
+@pytest.mark.parametrize(
+    "written", ["utility", "a@b <c@d", "a b@c", "x\ny <a@b>", "Name <a@b\r\nBcc: c@d>", "a@b, c@d"]
+)
+def test_other_senders_are_refused(written):
+    (problem,) = problems_of(CDS_SMTP_URL="smtp://mail.example", CDS_MAIL_FROM=written)
+
+    assert problem.startswith("CDS_MAIL_FROM needs ")
+
+
+def test_a_mail_server_and_a_sender_go_together():
+    assert problems_of(CDS_SMTP_URL="smtp://mail.example") == [
+        "CDS_SMTP_URL, CDS_MAIL_FROM are all needed or none of them; missing: CDS_MAIL_FROM."
+    ]
