@@ -71,6 +71,12 @@ def validate(metadata: Mapping[str, Any]) -> ClientMetadata:
     )
 
 
+def is_metadata(name: str) -> bool:
+    """Whether `validate` looks at a field of this name."""
+    named = {"client_name", "contacts", *_URL_FIELDS, *_SOFTWARE_FIELDS}
+    return name in named or _TRANSLATION.fullmatch(name) is not None
+
+
 def _line(metadata: Mapping[str, Any], field: str) -> str | UnsetType:
     value = metadata.get(field)
     if value is None or value == "":

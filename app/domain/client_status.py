@@ -10,6 +10,7 @@ do not wait for that: they end with the first change. `ClientInternal.unfinished
 and the next operation on the Client Object finishes what a crash has interrupted.
 """
 
+from datetime import datetime
 from functools import partial
 from typing import NamedTuple
 
@@ -127,6 +128,25 @@ async def _expire_credentials(
         cursor = Cursor(page[-1].version, newer=False)
 
 
+def mode_of(state: State) -> ClientStatus:
+    """What a Client Object is whenever it is not disabled."""
+    options = (one for one in state.client.cds_status_options if one is not ClientStatus.DISABLED)
+    return state.internal.enabled_status or next(options)
+
+
+def hold(state: State, now: datetime) -> State:
+    """A disabled Client Object that its Client cannot enable (B2)."""
+    client = replace(state.client, cds_status_options=[ClientStatus.DISABLED], cds_modified=now)
+    return State(client, replace(state.internal, disabled_by_operator=True, enabled_status=mode_of(state)))
+
+
+def let_go(state: State, now: datetime) -> State:
+    """A Client Object that its Client may enable and disable."""
+    options = [mode_of(state), ClientStatus.DISABLED]
+    client = replace(state.client, cds_status_options=options, cds_modified=now)
+    return State(client, replace(state.internal, disabled_by_operator=False, enabled_status=None))
+
+
 async def disable_by_operator(context: Context, access: Access, client_id: str, reason: str) -> Client:
     """Disable a Client Object so that its Client cannot enable it again (B2). The Message tells the `reason`.
 
@@ -147,11 +167,10 @@ async def disable_by_operator(context: Context, access: Access, client_id: str, 
         state = State(client, internal)
         if client.cds_status is not ClientStatus.DISABLED:
             state = await disable(context, access, change, state)
-        disabled = replace(state.client, cds_status_options=[ClientStatus.DISABLED], cds_modified=change.now)
-        mode = next(one for one in client.cds_status_options if one is not ClientStatus.DISABLED)
-        change.replace(stored, disabled, replace(state.internal, disabled_by_operator=True, enabled_status=mode))
+        held = hold(state, change.now)
+        change.replace(stored, *held)
         await _write(context, change, client_id, f"was disabled by the Server: {reason}")
-        return disabled
+        return held.client
 
     disabled = await until_written(attempt)
     await finish(context, access, client_id)
@@ -172,14 +191,13 @@ async def enable_by_operator(context: Context, access: Access, client_id: str, r
         client, internal = stored.object, stored.internal
         if client.cds_status is not ClientStatus.DISABLED:
             raise AlreadyDecided("This Client Object is not disabled.")
-        mode = internal.enabled_status or next(one for one in client.cds_status_options if one is not client.cds_status)
+        mode = mode_of(State(client, internal))
         change = Change(access.registration_id, access.now)
-        state = await enable(context, access, change, State(client, internal), mode)
-        enabled = replace(state.client, cds_status_options=[mode, ClientStatus.DISABLED])
-        change.replace(stored, enabled, replace(state.internal, disabled_by_operator=False, enabled_status=None))
+        state = let_go(await enable(context, access, change, State(client, internal), mode), change.now)
+        change.replace(stored, *state)
         what = f"is {mode} again by decision of the Server"
         await _write(context, change, client_id, f"{what}: {reason}" if reason else f"{what}.")
-        return enabled
+        return state.client
 
     enabled = await until_written(attempt)
     await finish(context, access, client_id)

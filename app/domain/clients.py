@@ -1,7 +1,7 @@
 """Modifying Client Objects (CDS-WG1-02 5.5, RFC 7592 2.2; ambiguities B3 to B11, B18, B20 to B22)."""
 
 import hmac
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Collection, Mapping
 from typing import Any, NamedTuple
 
 from msgspec import UNSET
@@ -24,6 +24,9 @@ from app.schemas.registrations import Registration
 
 SECRET_FIELDS = ("client_secret", "client_secret_expires_at")
 
+SetStatus = Callable[[Change, State], Awaitable[State]]
+"""Gives a Client Object its new status, and adds to the change what goes with it; the same state when it stays."""
+
 
 class Modified(NamedTuple):
     """A Client Object after a PUT; `is_pending` when something of it waits for an operator."""
@@ -32,8 +35,8 @@ class Modified(NamedTuple):
     is_pending: bool
 
 
-class _Plan(NamedTuple):
-    """A PUT taken apart: what changes at once, and what has to wait."""
+class Plan(NamedTuple):
+    """A modification taken apart: what changes at once, and what has to wait."""
 
     update: Update
     fields: dict[str, Any]
@@ -72,14 +75,26 @@ async def _modify(context: Context, access: Access, client_id: str, submitted: M
         stored = await client_status.finish(context, own, client_id)
     await _refuse_other_secret(context, own, client_id, submitted)
     update = read_update(context, stored, registration.object, submitted, now=access.now)
-    plan = await _plan(context, own, stored, update)
+    waiting = field_changes.to_review(context.catalog, stored.object, update.fields, update.files, access.now)
+    plan = await plan_update(context, own, stored, update, waiting)
     if plan.changes_nothing(stored.object):
         return Modified(stored.object, plan.review.is_pending)
-    return await _carry_out(context, own, stored, registration, plan)
+
+    async def set_status(change: Change, state: State) -> State:
+        return await _with_status(context, own, change, state, update.status)
+
+    what = _what(plan, stored.object)
+    client = await carry_out(context, own, stored, registration, plan, set_status=set_status, what=what)
+    return Modified(client, plan.review.is_pending)
 
 
-async def _plan(context: Context, access: Access, stored: Stored[Client], update: Update) -> _Plan:
-    waiting = field_changes.to_review(context.catalog, stored.object, update.fields, update.files, access.now)
+async def plan_update(
+    context: Context, access: Access, stored: Stored[Client], update: Update, waiting: Collection[str]
+) -> Plan:
+    """Take a modification apart; the fields in `waiting` have to be reviewed. One round trip, or none without a review.
+
+    What changes at once ends the review of an earlier change of the same field (B21).
+    """
     keys = {
         name: new_key(context.randomness, access.registration_id, name, file) if file else ""
         for name, file in update.files.items()
@@ -93,40 +108,52 @@ async def _plan(context: Context, access: Access, stored: Stored[Client], update
     files = {name: key for name, key in keys.items() if name not in waiting}
     names = [*update.fields, *update.files]
     pending = await field_changes.pending_messages(context, access, stored.internal, names)
-    return _Plan(update, fields, files, field_changes.plan(stored.internal, pending, {*fields, *files}, asked))
+    return Plan(update, fields, files, field_changes.plan(stored.internal, pending, {*fields, *files}, asked))
 
 
-async def _carry_out(
-    context: Context, access: Access, stored: Stored[Client], registration: Stored[Registration], plan: _Plan
-) -> Modified:
+async def carry_out(
+    context: Context,
+    access: Access,
+    stored: Stored[Client],
+    registration: Stored[Registration],
+    plan: Plan,
+    *,
+    set_status: SetStatus,
+    what: str,
+) -> Client:
+    """Write what was planned, and the status that `set_status` gives; `what` is what the Message says.
+
+    Two round trips and more, as `modify` says. Raises Conflict when somebody else was quicker.
+    """
     change = Change(access.registration_id, access.now)
     state = State(stored.object, stored.internal)
     if plan.fields or plan.files:
         new = await take_over(context, change, state.client, registration, plan.fields, plan.files)
         state = State(new, state.internal)
-    if plan.update.status != stored.object.cds_status:
-        state = await _set_status(context, access, change, state, plan.update.status)
+    state = await set_status(change, state)
     internal = field_changes.add_review(context, change, state.client, state.internal, plan.review)
     change.replace(stored, state.client, internal)
     if state.client is not stored.object:
         change.event("client.modified", state.client.client_id)
-        note_client(context, change, state.client.client_id, _what(plan, stored.object))
+        note_client(context, change, state.client.client_id, what)
     await _keep_files(context, plan)
     await context.records.apply(change)
     replaced = [registration.object.field_files.get(name, "") for name in plan.files]
     await discard_files(context, [key for key in replaced if key] + field_changes.abandoned_files(plan.review))
     if internal.unfinished:
         await client_status.finish(context, access, state.client.client_id)
-    return Modified(state.client, plan.review.is_pending)
+    return state.client
 
 
-async def _set_status(context: Context, access: Access, change: Change, state: State, status: ClientStatus) -> State:
+async def _with_status(context: Context, access: Access, change: Change, state: State, status: ClientStatus) -> State:
+    if status is state.client.cds_status:
+        return state
     if status is ClientStatus.DISABLED:
         return await client_status.disable(context, access, change, state)
     return await client_status.enable(context, access, change, state, status)
 
 
-async def _keep_files(context: Context, plan: _Plan) -> None:
+async def _keep_files(context: Context, plan: Plan) -> None:
     """Put the new files where the change will say that they are."""
     keys = plan.files | {name: one.key for name, one in plan.review.asked.items() if one.key}
     for name, file in plan.update.files.items():
@@ -161,7 +188,7 @@ async def _refuse_other_secret(context: Context, access: Access, client_id: str,
     raise InvalidClientMetadata(f"{name} cannot be set here; Credentials have an API of their own.", field=name)
 
 
-def _what(plan: _Plan, client: Client) -> str:
+def _what(plan: Plan, client: Client) -> str:
     """What the Message says: the names of the fields, because their values may be personal."""
     parts = []
     if plan.update.status != client.cds_status:

@@ -8,7 +8,7 @@ touched, so they work then; the tokens of before stay dead.
 import asyncio
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Final
 
 from msgspec.structs import replace
 
@@ -17,7 +17,7 @@ from app.domain import changelog
 from app.domain.context import Context
 from app.domain.directory import Directory, Place, RegistrationSearch, Sheet
 from app.domain.messages_fields import read_description
-from app.domain.records import PAGE_SIZE, Access, AnyObject, Change, Listing, Stored, Wanted
+from app.domain.records import Access, Change, Listing, Stored, Wanted
 from app.domain.retries import until_written
 from app.domain.texts import is_text, one_of
 from app.errors import InvalidRequest, NotFound
@@ -128,19 +128,16 @@ async def dossier(context: Context, access: Access) -> Dossier:
     Raises:
         NotFound: There is no such registration.
     """
-
-    async def found(kind: type[AnyObject], limit: int = PAGE_SIZE, **more: Any) -> Sequence[Stored[Any]]:  # noqa: ANN401
-        return await context.records.find(access, Listing(kind, limit=limit, **more))
-
-    stored, clients, credentials, waiting, messages, grants, files = await asyncio.gather(
-        get(context, access),
-        found(Client),
-        found(Credential),
-        found(Message, filters=_WAITING),
-        found(Message, RECENT),
-        found(Grant, RECENT),
-        found(ServerProvidedFile),
+    listings = (
+        Listing(Client),
+        Listing(Credential),
+        Listing(Message, filters=_WAITING),
+        Listing(Message, limit=RECENT),
+        Listing(Grant, limit=RECENT),
+        Listing(ServerProvidedFile),
     )
+    pages = asyncio.gather(*(context.records.find(access, one) for one in listings))
+    stored, (clients, credentials, waiting, messages, grants, files) = await asyncio.gather(get(context, access), pages)
     return Dossier(
         registration=stored.object,
         steps=await _steps(context, access, stored.object),
