@@ -1,0 +1,60 @@
+"""Empties the outbox: sends the mails that are due and forgets those that nobody needs any more."""
+
+import asyncio
+from datetime import datetime
+from typing import Any, Final
+
+import structlog
+
+from app.domain.mails import Attempted, Mailer, MailNotSent, MailQueue, MailStatus, TakenMail, after_failure
+
+AT_ONCE: Final = 8
+"""Mails that are under way at the same time, each on a connection of its own."""
+
+
+class SendMails:
+    """The job.
+
+    Args:
+        queue: The outbox.
+        mailer: What takes the mails; without one they wait, and only their time runs out.
+    """
+
+    name = "mails"
+    interval_seconds = 1.0
+
+    def __init__(self, queue: MailQueue, mailer: Mailer | None) -> None:
+        self._queue = queue
+        self._mailer = mailer
+        self._log: Any = structlog.get_logger("app.worker.mails")
+
+    async def run_once(self, now: datetime) -> bool:
+        """See `Job.run_once`."""
+        forgotten = await self._queue.forget(now)
+        if self._mailer is None:
+            return forgotten > 0
+        taken = await self._queue.take(now, limit=AT_ONCE)
+        ends = await asyncio.gather(*(self._send(self._mailer, one, now) for one in taken), return_exceptions=True)
+        for end in ends:
+            if end is not None:
+                raise end
+        return bool(taken or forgotten)
+
+    async def _send(self, mailer: Mailer, taken: TakenMail, now: datetime) -> None:
+        """Send one, and note what has become of it at once: until then a crash would send it again."""
+        try:
+            await mailer.send(taken.mail)
+        except MailNotSent as failure:
+            attempted = after_failure(taken, failure, now)
+            await self._queue.settle(taken, attempted, now)
+            self._tell("mail_failed" if attempted.again is None else "mail_delayed", taken, failure.error)
+        else:
+            await self._queue.settle(taken, Attempted(status=MailStatus.SENT), now)
+            self._tell("mail_sent", taken)
+
+    def _tell(self, event: str, taken: TakenMail, error: str | None = None) -> None:
+        facts = {"mail_id": taken.mail.id, "kind": taken.mail.kind, "attempts": taken.attempts}
+        if error is None:
+            self._log.info(event, **facts)
+        else:
+            self._log.warning(event, **facts, error=error)
