@@ -7,15 +7,21 @@
 | field_changes | the new values of the Client Object |
 | an onboarding request, or a submission to it | the requirement met, and production where that was the last one |
 | support_request, server_request | nothing else |
+| a private_message of a Client | it noted, which the Client does not learn |
 """
 
-from app.domain import production
+from collections.abc import Sequence
+
+from app.domain import exchanges, production
 from app.domain.context import Context
 from app.domain.field_changes import decide_field_changes
 from app.domain.grant_requests import making
 from app.domain.messages import require_message
 from app.domain.messages_decisions import decide
-from app.domain.records import Access
+from app.domain.opened_files import files_scopes
+from app.domain.records import Access, Stored, Wanted
+from app.errors import AlreadyDecided, InvalidRequest
+from app.schemas.grants import Grant
 from app.schemas.messages import Message, MessageStatus, MessageType
 
 
@@ -27,14 +33,16 @@ async def decide_message(
     description: str = "",
     *,
     receipt_uri: str | None = None,
+    shared: Sequence[str] = (),
 ) -> Message:
     """Decide about any Message that waits for a decision.
 
     Args:
         receipt_uri: See `messages_decisions.decide`.
+        shared: For a grant_request that asks for files: the Grants with which they were shared.
 
     Returns:
-        The `request_update`, or the `field_changes` Message itself (ambiguities C11).
+        The `request_update`; the Message itself if it is a `field_changes` (ambiguities C11) or a `private_message`.
 
     Raises:
         NotFound: The registration has no such Message, or what it is about is gone.
@@ -50,10 +58,31 @@ async def decide_message(
         case MessageType.PRODUCTION_REQUEST:
             return await production.decide_request(context, access, message_id, status, description)
         case MessageType.GRANT_REQUEST:
-            execute = making(context, access)
+            await _require_sharing(context, access, shared)
+            execute = making(context, access, shared=shared)
             return await decide(context, access, message_id, status, description, execute=execute)
+        case MessageType.PRIVATE_MESSAGE:
+            return await _note(context, access, stored, status)
         case _:
             advance = production.when_steps_are_met(context, access)
             return await decide(
                 context, access, message_id, status, description, advance=advance, receipt_uri=receipt_uri
             )
+
+
+async def _require_sharing(context: Context, access: Access, grant_ids: Sequence[str]) -> None:
+    """Raises InvalidRequest when one of these is no Grant of files. One round trip, or none without any."""
+    if not grant_ids:
+        return
+    scopes = files_scopes(context.catalog)
+    for stored in await context.records.load(access, *(Wanted(Grant, grant_id) for grant_id in grant_ids)):
+        if stored is None or not set(stored.object.scope.split()) & set(scopes):
+            raise InvalidRequest("shared must name Grants of files of this registration.", field="shared")
+
+
+async def _note(context: Context, access: Access, stored: Stored[Message], status: MessageStatus) -> Message:
+    if status is not MessageStatus.COMPLETE:
+        raise InvalidRequest("A private_message can only be noted: status must be complete.", field="status")
+    if stored.internal.noted:
+        raise AlreadyDecided("This Message was noted before.")
+    return await exchanges.note(context, access, stored.object.message_id)

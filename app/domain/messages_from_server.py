@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from decimal import Decimal
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from msgspec import UNSET, UnsetType
 from msgspec.structs import replace
@@ -10,6 +10,8 @@ from msgspec.structs import replace
 from app.domain import attachments
 from app.domain.changelog import server_message
 from app.domain.context import Context
+from app.domain.inbox import waits_for_operator
+from app.domain.messages import thread
 from app.domain.messages_answers import note_submission
 from app.domain.messages_fields import (
     read_description,
@@ -23,6 +25,7 @@ from app.domain.messages_fields import (
 )
 from app.domain.messages_requests import MAX_ENTRIES, read_submission, require_answerable
 from app.domain.records import Access, Change, Stored, Wanted
+from app.domain.retries import until_written
 from app.domain.texts import one_of
 from app.errors import Conflict, InvalidRequest, NotFound
 from app.schemas.messages import (
@@ -57,8 +60,17 @@ _FREE_LINKS: Final = frozenset({RelatedType.MORE_INFO, RelatedType.DOCUMENTATION
 """What an operator may say of a link that leads to none of our APIs (6.4)."""
 
 
+class _Surroundings(NamedTuple):
+    """What a new Message rests on."""
+
+    previous: Stored[Message] | None
+    registration: Stored[Registration]
+
+
 async def post_from_server(context: Context, access: Access, submitted: Mapping[str, Any]) -> Message:
     """Create a Message from the Server to one registration; a broadcast calls this for each (C23). Two round trips.
+
+    A reply to a `private_message` of the Client takes note of it, so that it no longer waits; three round trips more.
 
     Args:
         submitted: `type`, `name` and `description` as in 6.1; optionally `previous_uri`, `related_uri`, `related_type`,
@@ -68,30 +80,59 @@ async def post_from_server(context: Context, access: Access, submitted: Mapping[
         NotFound: There is no such registration.
         InvalidRequest: A field is missing or not acceptable; nothing was created.
         ContentTooLarge: The attachments are over the limit.
+        Conflict: Others kept changing the request that this answers.
     """
-    previous, registration = await context.records.load(
-        access,
-        wanted_message(context.links, submitted.get("previous_uri")),
-        Wanted(Registration, access.registration_id),
-    )
-    if registration is None:
-        raise NotFound("There is no such registration.")
+    around = await _read_surroundings(context, access, submitted.get("previous_uri"))
     files = attachments.read(submitted.get("attachments"), limit_bytes=context.settings.max_attachments_bytes)
     change = Change(access.registration_id, access.now)
-    message = _compose(context, change, submitted, previous, has_attachments=bool(files))
+    message = _compose(context, change, submitted, around.previous, has_attachments=bool(files))
     kept = await attachments.keep(context, message.message_id, files)
     message = replace(message, attachments=kept or UNSET)
-    step = _renewed_step(message, previous)
-    change.create(message, MessageInternal(thread=thread_of(previous), registration_field=step))
-    change.event("message.created", message.message_id)
-    if message.type is MessageType.CLIENT_SUBMISSION:
-        note_submission(context, change, require_answerable(previous), registration)
     try:
-        await context.records.apply(change)
-    except Conflict:
+        await _write(context, access, message, around)
+    except (Conflict, InvalidRequest):
+        # Nothing was written. After any other error that is not known, and the Message may refer to its attachments.
         await attachments.discard(context, message.message_id, len(files))
         raise
     return message
+
+
+async def _read_surroundings(context: Context, access: Access, previous_uri: object) -> _Surroundings:
+    previous, registration = await context.records.load(
+        access, wanted_message(context.links, previous_uri), Wanted(Registration, access.registration_id)
+    )
+    if registration is None:
+        raise NotFound("There is no such registration.")
+    return _Surroundings(previous, registration)
+
+
+async def _write(context: Context, access: Access, message: Message, around: _Surroundings) -> None:
+    """Write a new Message with all that it changes; whoever changed the same meanwhile is read again."""
+    fresh: _Surroundings | None = around
+
+    async def attempt() -> None:
+        nonlocal fresh
+        here, fresh = fresh or await _read_surroundings(context, access, message.previous_uri), None
+        change = Change(access.registration_id, access.now)
+        step = _renewed_step(message, here.previous)
+        change.create(message, MessageInternal(thread=thread_of(here.previous), registration_field=step))
+        change.event("message.created", message.message_id)
+        if message.type is MessageType.CLIENT_SUBMISSION:
+            note_submission(context, change, require_answerable(here.previous), here.registration)
+        elif here.previous:
+            await _note_answered(context, access, change, here.previous)
+        await context.records.apply(change)
+
+    await until_written(attempt)
+
+
+async def _note_answered(context: Context, access: Access, change: Change, previous: Stored[Message]) -> None:
+    """Whoever replies to what a Client wrote has taken note of it, and of all that was written before it."""
+    if previous.object.type is not MessageType.PRIVATE_MESSAGE:
+        return
+    for one in await thread(context, access, previous.object.message_id):
+        if one.object.type is MessageType.PRIVATE_MESSAGE and waits_for_operator(one.object, one.internal):
+            change.replace(one, one.object, replace(one.internal, noted=True))
 
 
 def _renewed_step(message: Message, previous: Stored[Message] | None) -> str:
@@ -109,7 +150,7 @@ def _compose(
     has_attachments: bool,
 ) -> Message:
     type_ = _read_type(submitted.get("type"))
-    uri, related_type = _read_related(context, submitted, type_)
+    uri, related_type = read_related(context, submitted, type_)
     amount, currency = _read_amount(submitted, type_)
     answers = type_ is MessageType.CLIENT_SUBMISSION
     return server_message(
@@ -144,9 +185,10 @@ def _read_previous(submitted: Mapping[str, Any], previous: Stored[Message] | Non
     return previous.object.uri
 
 
-def _read_related(
+def read_related(
     context: Context, submitted: Mapping[str, Any], type_: MessageType
 ) -> tuple[str | UnsetType, RelatedType | UnsetType]:
+    """The link of a Message of that type and what it leads to, or UNSET for none. Raises InvalidRequest."""
     uri = read_uri(submitted.get("related_uri"), "related_uri")
     if type_ in _LINKED:
         if uri is UNSET:
