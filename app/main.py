@@ -9,6 +9,7 @@ from functools import partial
 import structlog
 from starlette.types import Receive, Scope, Send
 
+from app import console
 from app.api import clients, coverage, credentials, files, grants, health, messages, onboarding, server_metadata
 from app.catalog import Catalog
 from app.crypto.key_files import open_sealer
@@ -40,6 +41,7 @@ from app.oauth import (
 from app.settings import Settings
 from app.store import authorizations as authorization_scripts
 from app.store import files as file_scripts
+from app.store import operators as operator_scripts
 from app.store import outbox as outbox_scripts
 from app.store import records as record_scripts
 from app.store import tokens as token_scripts
@@ -70,6 +72,7 @@ SCRIPTS = (
     *file_scripts.SCRIPTS,
     *authorization_scripts.SCRIPTS,
     *user_token_scripts.SCRIPTS,
+    *operator_scripts.SCRIPTS,
     *outbox_scripts.SCRIPTS,
 )
 """Every script that a server runs in its store."""
@@ -207,6 +210,7 @@ class Service:
             *grants.routes,
             *onboarding.routes,
             *files.routes(self.catalog),
+            *console.routes,
             *site.routes(self.catalog, self.settings),
             *health.routes(self.is_ready),
         ]
@@ -250,7 +254,7 @@ def build_state(settings: Settings, catalog: Catalog, connection: Connection, pa
         users=RedisUsers(connection),
         identity_provider=parts.identity_provider or open_identity_provider(settings, parts.clock),
         opened_files=RedisOpenedFiles(records),
-        operators=OperatorKeys(RedisOperators(connection)),
+        operators=OperatorKeys(RedisOperators(connection), settings.operator_bootstrap_key),
         operator_sessions=RedisOperatorSessions(connection),
         outbox=RedisOutbox(connection),
         store_health=RedisHealth(connection, parts.clock),

@@ -30,6 +30,7 @@ WHAT_TO_DO: Final = {
     "cds_grant_id_invalid_user": "The Grant is meant for somebody else. Send prompt=login so that the user can change"
     " accounts.",
     "invalid_token": "Get a new access token. If it fails again, the Grant behind it has ended.",
+    "insufficient_role": "Ask an admin of the utility for a key of the role that error_description names.",
     "insufficient_scope": "Get a token for the scope that WWW-Authenticate names.",
     "not_found": "Check the URL; take it from a listing instead of building it. Objects of other registrations do not"
     " exist for you.",
@@ -48,6 +49,7 @@ FOR_USERS: Final = frozenset(
         "foreign_form",
         "cookies_needed",
         "wrong_login",
+        "sign_in_needed",
         "sign_in_stopped",
         "sign_in_failed",
         "sign_in_unavailable",
