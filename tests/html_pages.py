@@ -21,6 +21,8 @@ class Form:
     action: str
     values: dict[str, str] = field(default_factory=dict)
     button: str = ""
+    buttons: dict[str, dict[str, str]] = field(default_factory=dict)
+    """What each button adds to the values, by its text."""
 
 
 class View(HTMLParser):
@@ -37,6 +39,8 @@ class View(HTMLParser):
         self.text = ""
         self.title = ""
         self._open: list[str] = []
+        self._field = ""
+        self._button: dict[str, str] = {}
         self._link: dict[str, str] | None = None
         self.feed(response.text)
         assert not self._open, f"not closed: {self._open}"
@@ -48,7 +52,15 @@ class View(HTMLParser):
         if tag == "form":
             self.forms.append(Form(values.get("method", "get"), values.get("action", "")))
         elif tag == "input" and "name" in values:
-            self.forms[-1].values[values["name"]] = values.get("value", "")
+            if values.get("type") not in {"checkbox", "radio"} or "checked" in values:
+                self.forms[-1].values[values["name"]] = values.get("value", "")
+        elif tag in {"textarea", "select"}:
+            self._field = values["name"]
+            self.forms[-1].values[self._field] = ""
+        elif tag == "option" and ("selected" in values or not self.forms[-1].values[self._field]):
+            self.forms[-1].values[self._field] = values.get("value", "")
+        elif tag == "button":
+            self._button = values
         elif tag == "img":
             self.images.append(values)
         elif tag == "a":
@@ -64,19 +76,30 @@ class View(HTMLParser):
     def handle_data(self, data: str) -> None:
         if "style" in self._open:
             return
+        if "textarea" in self._open:
+            form = self.forms[-1]
+            form.values[self._field] = (form.values[self._field] + data).removeprefix("\n")
         text = " ".join(data.split())
         if "title" in self._open:
             self.title += text
         if self._link is not None and text:
             self.links.setdefault(text, self._link)
             self._link = None
-        if "button" in self._open and "form" in self._open:
-            self.forms[-1].button += text
+        if "button" in self._open and "form" in self._open and self._button.get("type", "submit") == "submit":
+            self._add_to_button(text)
         self.text += f"{text} " if text else ""
+
+    def _add_to_button(self, text: str) -> None:
+        """Text of a button that sends its form; a name for the ear alone comes in a second piece."""
+        form = self.forms[-1]
+        form.button += text
+        before = next((name for name, button in form.buttons.items() if button is self._button), "")
+        form.buttons.pop(before, None)
+        form.buttons[f"{before} {text}".strip()] = self._button
 
     def form(self, button: str) -> Form:
         """The form that this button sends."""
-        return next(one for one in self.forms if one.button == button)
+        return next(one for one in self.forms if button in {one.button, *one.buttons})
 
     @property
     def policy(self) -> dict[str, list[str]]:
@@ -123,7 +146,9 @@ class UserBrowser:
         form = view.form(button)
         headers = {"Origin": self.origin, "Sec-Fetch-Site": "same-origin"}
         action = urljoin(str(view.response.url), form.action)
-        return await self.send(form.method.upper(), action, data=form.values | values, headers=headers)
+        pressed = form.buttons.get(button, {})
+        named = {pressed["name"]: pressed.get("value", "")} if "name" in pressed else {}
+        return await self.send(form.method.upper(), action, data=form.values | named | values, headers=headers)
 
     async def press(self, view: View, button: str, **values: str) -> View:
         """Like `submit`, and on to the page that it leads to."""
