@@ -145,8 +145,13 @@ def open_mailer(settings: Settings) -> SmtpMailer | None:
 
 
 def one_line(subject: str) -> str:
-    """A subject without line breaks and other control characters, and not endless."""
-    return " ".join("".join(one if one.isprintable() else " " for one in subject).split())[:MAX_SUBJECT]
+    """A subject without line breaks and other control characters, and not endless.
+
+    Nor may it look encoded (RFC 2047): the email package decodes what does when a header is set, and then writes the
+    line breaks that were hidden in it.
+    """
+    plain = "".join(one if one.isprintable() else " " for one in subject)
+    return " ".join(plain.replace("=?", "= ?").split())[:MAX_SUBJECT]
 
 
 async def _hand_over(connection: aiosmtplib.SMTP, sender: str, recipient: str, letter: bytes) -> None:
