@@ -38,8 +38,11 @@ from app.oauth import (
     sign_in,
     token,
 )
+from app.operator import broadcasts as operator_broadcasts
 from app.settings import Settings
 from app.store import authorizations as authorization_scripts
+from app.store import broadcasts as broadcast_scripts
+from app.store import directory as directory_scripts
 from app.store import files as file_scripts
 from app.store import operators as operator_scripts
 from app.store import outbox as outbox_scripts
@@ -47,8 +50,10 @@ from app.store import records as record_scripts
 from app.store import tokens as token_scripts
 from app.store import user_tokens as user_token_scripts
 from app.store.authorizations import RedisAuthorizations
+from app.store.broadcasts import RedisBroadcasts
 from app.store.connect import StoreConnection, connect
 from app.store.connection import Connection
+from app.store.directory import RedisDirectory
 from app.store.documents import Documents
 from app.store.files import RedisFileLibrary, RedisOpenedFiles
 from app.store.health import RedisHealth
@@ -64,6 +69,7 @@ from app.web.edge import Edge
 from app.web.rate_limit import RateLimiter
 from app.web.routing import Route
 from app.web.state import Limiters, State
+from app.worker.jobs import Broadcasting
 from app.worker.runtime import Job, Runtime
 
 SCRIPTS = (
@@ -72,6 +78,8 @@ SCRIPTS = (
     *file_scripts.SCRIPTS,
     *authorization_scripts.SCRIPTS,
     *user_token_scripts.SCRIPTS,
+    *broadcast_scripts.SCRIPTS,
+    *directory_scripts.SCRIPTS,
     *operator_scripts.SCRIPTS,
     *outbox_scripts.SCRIPTS,
 )
@@ -209,6 +217,7 @@ class Service:
             *messages.routes,
             *grants.routes,
             *onboarding.routes,
+            *operator_broadcasts.routes,
             *files.routes(self.catalog),
             *console.routes,
             *site.routes(self.catalog, self.settings),
@@ -254,10 +263,12 @@ def build_state(settings: Settings, catalog: Catalog, connection: Connection, pa
         users=RedisUsers(connection),
         identity_provider=parts.identity_provider or open_identity_provider(settings, parts.clock),
         opened_files=RedisOpenedFiles(records),
+        directory=RedisDirectory(records),
         operators=OperatorKeys(RedisOperators(connection), settings.operator_bootstrap_key),
         operator_sessions=RedisOperatorSessions(connection),
         outbox=RedisOutbox(connection),
         store_health=RedisHealth(connection, parts.clock),
+        broadcasts=RedisBroadcasts(connection),
         limiters=limiters,
         now=parts.now,
     )
@@ -265,7 +276,7 @@ def build_state(settings: Settings, catalog: Catalog, connection: Connection, pa
 
 def background_jobs(state: State) -> list[Job]:
     """What happens when nobody is asking."""
-    return []
+    return [Broadcasting(state["context"], state["broadcasts"])]
 
 
 def open_identity_provider(settings: Settings, clock: Callable[[], float]) -> IdentityProvider | None:

@@ -169,7 +169,11 @@ class Change:
     forget_standing: list[str] = field(default_factory=list)
     """client_ids whose standing Grants have to be looked at afresh before the next token."""
     due: dict[str, datetime | None] = field(default_factory=dict)
-    """grant_id to the moment when time changes the Grant, or None when nothing is due any more."""
+    """grant_id to the moment when time changes the Grant, or None when nothing is due any more. Whoever looks after
+    all registrations is reminded then (`app.domain.directory.Directory.due`)."""
+    reminders: dict[str, datetime | None] = field(default_factory=dict)
+    """Ids of other objects, likewise. Those of a Credential need not be here: `app.domain.reminders` knows when they
+    are, and puts of a Credential see to them."""
     unchanged: list[Stored[Any]] = field(default_factory=list)
     """Objects that are not written, but on whose state the change rests: `apply` raises Conflict when one has
     changed."""
@@ -198,6 +202,10 @@ class Change:
     def event(self, type_: str, object_id: str) -> None:
         """Append to the event stream, e.g. `client.modified`."""
         self.events.append(Event(type_, object_id))
+
+    def remind(self, object_id: str, at: datetime | None) -> None:
+        """Have `Directory.due` name this object from `at` on; with None, no more."""
+        self.reminders[object_id] = at
 
     def issue_code(self, handle: str, facts: CodeFacts, *, ttl_seconds: int) -> None:
         """Store an authorization code under a new handle of kind AUTHORIZATION_CODE."""

@@ -34,3 +34,5 @@ class CredentialInternal(Struct, kw_only=True, frozen=True, omit_defaults=True):
 
     digest: str = ""
     """SHA-256 of the client_secret (app.crypto.tokens.digest), the field of the index by which a secret is found."""
+    told_expiry: int = 0
+    """The `client_secret_expires_at` of which the Client has been told ahead of time."""

@@ -6,20 +6,26 @@ entry of the stream. With one command per object and index the store took 1.7 ti
 """
 
 import secrets
+from collections.abc import Mapping
+from datetime import datetime
 from typing import Any, Literal, Protocol
 
 from msgspec import Struct, field
 
 from app.crypto.tokens import digest
-from app.domain.records import Change, NewCode, Nothing, Put, Stored
+from app.domain.records import AnyObject, Change, NewCode, Nothing, Put, Stored
+from app.domain.reminders import expiry_notice
+from app.schemas.clients import Client
 from app.schemas.credentials import Credential
 from app.schemas.encoding import encode
 from app.schemas.registrations import Registration
 from app.store import indexes, keys
 from app.store.documents import Documents
+from app.store.shard_indexes import shard_indexes_of
+from app.store.words import new_words
 
-KEPT_CHANGES = 5_000
-"""Changes that each shard's event stream keeps at least."""
+KEPT_CHANGES = 100_000
+"""Changes that a source of the feed keeps when nobody relays them, as `happened.lua` has it."""
 
 SEPARATOR = b"\0"
 """Between fields and values, none of which has this byte. As one argument they spare redis-py eighty small ones."""
@@ -40,7 +46,6 @@ class Plan(Struct, omit_defaults=True):
     nonce: str
     now: int
     registration_id: str
-    kept: int
     ids: list[str] = field(default_factory=list)
     seconds: list[int] = field(default_factory=list)
     fresh: bool = False
@@ -58,7 +63,13 @@ class Plan(Struct, omit_defaults=True):
     forget: list[str] = field(default_factory=list)
     due: list[str | int] = field(default_factory=list)
     settled: list[str] = field(default_factory=list)
+    enlist: dict[str, list[int]] = field(default_factory=dict)
+    delist: dict[str, list[str]] = field(default_factory=dict)
+    words: list[tuple[str, str]] = field(default_factory=list)
+    remind: list[str | int] = field(default_factory=list)
+    forgotten: list[str] = field(default_factory=list)
     events: str = ""
+    audit: str = ""
 
 
 class Writer:
@@ -76,7 +87,7 @@ class Writer:
     def keys(self, change: Change) -> list[str]:
         """The keys of `apply.lua`."""
         rid = change.registration_id
-        return [keys.prefix(rid), keys.events(rid[:2]), keys.registrations(rid[:2])]
+        return [keys.prefix(rid), keys.events(rid[:2]), keys.shard(rid[:2])]
 
     def arguments(self, change: Change) -> tuple[bytes, bytes]:
         """The arguments of `apply.lua`."""
@@ -84,7 +95,6 @@ class Writer:
             nonce=secrets.token_urlsafe(9),
             now=int(change.now.timestamp()),
             registration_id=change.registration_id,
-            kept=KEPT_CHANGES,
             versions=[_version(stored) for stored in change.unchanged],
             vacant=[indexes.index_name(kind, filter_) for kind, filter_ in change.vacant],
             spent=[digest(handle) for handle in change.spent],
@@ -93,6 +103,7 @@ class Writer:
             forget=[indexes.local(one) for one in change.forget_standing],
             settled=[indexes.local(one) for one, at in change.due.items() if at is None],
             events=encode(change.events).decode() if change.events else "",
+            audit=encode(change.audit).decode() if change.audit else "",
         )
         for one, at in change.due.items():
             if at is not None:
@@ -100,6 +111,7 @@ class Writer:
         fields: list[bytes] = []
         for number, put in enumerate(change.puts, 1):
             self._add(plan, fields, number, put)
+        _remind(plan, change.due | change.reminders)
         return encode(plan), SEPARATOR.join(fields)
 
     def _add(self, plan: Plan, fields: list[bytes], number: int, put: Put) -> None:
@@ -120,6 +132,7 @@ class Writer:
             if collection.created_index:
                 moment = int(indexes.created(item).timestamp())
                 plan.created.setdefault(collection.created_index, []).extend((moment, local))
+        _add_to_shard(plan, number, put, internal)
         if put.gone:
             plan.remove += (local, f"{local}!")
             return
@@ -147,6 +160,39 @@ class Writer:
                 sealed = self._sealer.seal(item.client_secret, credential_id=item.credential_id)
                 fields += (f"{local}$".encode(), sealed.encode())
             plan.auth += (internal.digest, login_of(item))
+
+
+def _add_to_shard(plan: Plan, number: int, put: Put, internal: Any) -> None:  # noqa: ANN401 -- differs by type
+    """Put an object where it is found across registrations, and out of where it was."""
+    item, old = put.object, put.old
+    now_in = set() if put.gone else shard_indexes_of(item, internal)
+    for name in now_in:
+        plan.enlist.setdefault(name, []).append(number)
+    for name in shard_indexes_of(old.object, old.internal) - now_in if old else ():
+        plan.delist.setdefault(name, []).append(_member(item))
+    match item:
+        case Credential():
+            at = expiry_notice(item, internal)
+            if at != (expiry_notice(old.object, old.internal) if old else None):
+                _remind(plan, {item.credential_id: at})
+        case Registration() | Client():
+            words = new_words(item, old.object if old else None)
+            if words is not None:
+                plan.words.append((indexes.identity(item), "\n".join(words)))
+
+
+def _member(item: AnyObject) -> str:
+    """What the indexes of a shard call an object: its id in full."""
+    field_name = indexes.COLLECTIONS[type(item)].id_field
+    return str(getattr(item, field_name or "registration_id"))
+
+
+def _remind(plan: Plan, moments: Mapping[str, datetime | None]) -> None:
+    for one, at in moments.items():
+        if at is None:
+            plan.forgotten.append(one)
+        else:
+            plan.remind += (int(at.timestamp()), one)
 
 
 def login_of(credential: Credential) -> str:

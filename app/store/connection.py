@@ -33,12 +33,10 @@ class Script(NamedTuple):
 
     @classmethod
     def load(cls, name: str, *, prelude: str = "", writes: bool = False) -> "Script":
-        """The script `scripts/<name>.lua`, behind the prelude of that name."""
+        """The script `scripts/<name>.lua`, behind the preludes of these names, which have blanks between them."""
         folder = files("app.store") / "scripts"
-        source = (folder / f"{name}.lua").read_text()
-        if prelude:
-            source = (folder / f"{prelude}.lua").read_text() + source
-        return cls(name, source, writes)
+        parts = [(folder / f"{one}.lua").read_text() for one in (*prelude.split(), name)]
+        return cls(name, "".join(parts), writes)
 
 
 class _Call(NamedTuple):

@@ -21,9 +21,20 @@ Below a prefix:
 | `:f:…` | string | a family of refresh tokens by the digest of what they share (see `rotate.lua`) |
 | `:gate` | hash | local id to the change that cut off its tokens |
 | `:n:…` | string | a change by its nonce, for a minute: that it was written (see `apply.lua`) |
+| `:mails` | sorted set | mails with codes that were sent lately, by second (see `spend.lua`) |
 | `:due` | sorted set | local ids of Grants by the second at which time changes them |
 
-Of a shard: `{3f}:events` (stream) and `{3f}:registrations` (sorted set by creation). Users belong to no registration;
+Of a shard, `{3f}`, and written with the objects that they list:
+
+| suffix | type | holds |
+| --- | --- | --- |
+| `:events` | stream | what happened |
+| `:registrations` | sorted set | registration_ids in alphabetical order |
+| `:d:…` | sorted set | full ids by position (see `app.store.shard_indexes`) |
+| `:words` | sorted set | in alphabetical order: the words by which registrations are found (see `words.lua`) |
+| `:due` | sorted set | full ids of Grants, Credentials and Messages by the second at which something has to be done |
+
+Users belong to no registration;
 `{3f}:session:…` and `{3f}:sign-in:…` (strings) and `{3f}:user:…` (sorted set: grant_ids that the user authorized) are
 spread over the shards.
 
@@ -49,14 +60,24 @@ def registration_id(prefix: str) -> str:
     return prefix.replace("{", "").replace("}", "")
 
 
+def shard(shard: str) -> str:
+    """The beginning of every key of a shard."""
+    return f"{{{shard}}}"
+
+
 def events(shard: str) -> str:
     """The event stream of a shard."""
     return f"{{{shard}}}:events"
 
 
 def registrations(shard: str) -> str:
-    """The registration_ids of a shard by creation."""
+    """The registration_ids of a shard."""
     return f"{{{shard}}}:registrations"
+
+
+def due(shard: str) -> str:
+    """What is due in the registrations of a shard."""
+    return f"{{{shard}}}:due"
 
 
 def pushed_request(registration_id: str, handle_digest: str) -> str:
@@ -89,8 +110,22 @@ def user(shard: str, user_digest: str) -> str:
     return f"{{{shard}}}:user:{user_digest}"
 
 
+def mails_of(registration_id: str) -> str:
+    """Mails with codes that a registration has had sent lately."""
+    return f"{prefix(registration_id)}:mails"
+
+
+def mails_to(shard: str, address_digest: str) -> str:
+    """Mails with codes that were sent to an address lately."""
+    return f"{{{shard}}}:mails-to:{address_digest}"
+
+
 LIBRARY = "{files}"
 """The prefix of the library of Server-Provided Files."""
+
+
+LIBRARY_EVENTS = "{files}:events"
+"""The stream of what happens in the library, a source of the feed as those of the shards are."""
 
 
 def shares(file_id: str) -> str:
@@ -108,6 +143,15 @@ OPERATOR_NAMES = "{operators}:names"
 """Hash: the digests by the names of operators."""
 
 
+OPERATOR_EVENTS = "{operators}:events"
+"""The stream of what happens to operators and to whatever else has its keys in this slot; a source of the feed."""
+
+
+def operator_revocation(nonce: str) -> str:
+    """That an operator was revoked by the call with this nonce, for a minute."""
+    return f"{{operators}}:n:{nonce}"
+
+
 def operator_session(handle_digest: str) -> str:
     """A session of an operator in the console."""
     return f"{{operators}}:session:{handle_digest}"
@@ -117,6 +161,17 @@ OUTBOX = "{mails}"
 """The prefix of the outbox. `:o` (hash) has mails by id, with `!` behind it status and last error, with `#` attempts;
 `:i:all` and `:i:…` per status (sorted sets) the ids in the order in which they came, for which `:r` counts; `:due` and
 `:ends` (sorted sets) the ids by the second at which to send or to forget them."""
+
+BROADCASTS = "{operators}:broadcasts"
+"""The prefix of all that is kept of broadcasts: `:list` (sorted set in their order), `:count` (of all there ever were),
+`:running` (set: those that are not complete), `:b:…` (hash: `body`, `sent`, `completed`) and `:left:…` (hash: the shards that
+are not done, each with the registration after which to go on)."""
+
+
+def broadcast(broadcast_id: str) -> str:
+    """A broadcast."""
+    return f"{BROADCASTS}:b:{broadcast_id}"
+
 
 ROTATION = "{00}:rotation"
 """The kid of the key that a rotation of keys is sealing with, until it is done."""

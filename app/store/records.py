@@ -25,7 +25,7 @@ DUE_BATCH = 100
 SCRIPTS = (
     Script.load("read", prelude="access"),
     Script.load("page", prelude="access"),
-    Script.load("apply", writes=True),
+    Script.load("apply", prelude="happened words", writes=True),
     Script.load("due", writes=True),
 )
 

@@ -6,7 +6,9 @@ from datetime import datetime
 from typing import TypedDict
 
 from app.domain.authorization_store import AuthorizationStore, UserStore
+from app.domain.broadcasts import BroadcastStore
 from app.domain.context import Context
+from app.domain.directory import Directory
 from app.domain.mails import Outbox
 from app.domain.oidc import IdentityProvider
 from app.domain.opened_files import OpenedFiles
@@ -40,10 +42,12 @@ class State(TypedDict):
     users: UserStore
     identity_provider: IdentityProvider | None
     opened_files: OpenedFiles
+    directory: Directory
     operators: OperatorKeys
     operator_sessions: OperatorSessionStore
     outbox: Outbox
     store_health: StoreHealth
+    broadcasts: BroadcastStore
     limiters: Limiters
     now: Callable[[], datetime]
 

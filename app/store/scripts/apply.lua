@@ -1,5 +1,5 @@
 -- Write a change to one registration, all of it or nothing.
--- KEYS  1 registration prefix  2 event stream of the shard  3 registrations of the shard
+-- KEYS  1 registration prefix  2 event stream of the shard  3 shard prefix
 -- ARGV  1 JSON plan  2 fields of :o, each followed by its value, with the byte 0 between all of them, or ''
 -- Plan: nonce (random, of this change alone); now (Unix seconds); registration_id;
 --       fresh (true when the registration must not exist yet); status (of the registration, when it is written);
@@ -10,12 +10,14 @@
 --       remove (fields of :o), auth (pairs of digest and value), cut (local ids), forget (local client ids),
 --       codes (authorization codes: {digest, seconds to live, value before and after the number of the change}…),
 --       due (pairs of second and id), settled (ids for which nothing is due any more),
---       events (JSON array of type and object id), kept (changes that the stream keeps at least).
+--       enlist (numbers of objects by index of the shard), delist (full ids by such index), words (pairs of id and lines, see words.lua),
+--       remind (pairs of second and full id, of the shard), forgotten (full ids that are no more to be reminded of),
+--       events (JSON array of type and object id), audit (JSON of an AuditEntry).
 --       Whatever is empty is left out.
 -- Returns 1 when written, 0 when an object is not as it was read, an index is not vacant or a transaction is over.
 -- Whoever's connection broke sends the same again without knowing whether it arrived: a nonce that was seen within the last
 -- minute says that this change is written already. It is noted anew, because a WAIT counts only what its own connection wrote.
-local prefix = KEYS[1]
+local prefix, shard = KEYS[1], KEYS[3]
 local plan = cjson.decode(ARGV[1])
 local written = prefix .. ':n:' .. plan.nonce
 if redis.call('SET', written, '', 'XX', 'EX', 60) then return 1 end
@@ -62,15 +64,26 @@ if not is_as_read() then return 0 end
 local ids = plan.ids or {}
 local rev = redis.call('HINCRBY', prefix .. ':r', 'rev', #ids + 1) - #ids
 
-for name, list in pairs(plan.drop or {}) do each('ZREM', index_key(name), list) end
-for name, numbers in pairs(plan.add or {}) do
+local positions, full_ids = {}, {}
+for number, id in ipairs(ids) do
+  positions[number] = string.format('%.0f', plan.seconds[number] * 1000000 + (rev + number) % 1000000)
+  full_ids[number] = id == 'r' and plan.registration_id or plan.registration_id .. '-' .. id
+end
+
+local function put(key, numbers, names)
   local pairs_ = {}
   for _, number in ipairs(numbers) do
-    pairs_[#pairs_ + 1] = string.format('%.0f', plan.seconds[number] * 1000000 + (rev + number) % 1000000)
-    pairs_[#pairs_ + 1] = ids[number]
+    pairs_[#pairs_ + 1] = positions[number]
+    pairs_[#pairs_ + 1] = names[number]
   end
-  each('ZADD', index_key(name), pairs_)
+  each('ZADD', key, pairs_)
 end
+
+for name, list in pairs(plan.drop or {}) do each('ZREM', index_key(name), list) end
+for name, numbers in pairs(plan.add or {}) do put(index_key(name), numbers, ids) end
+for name, list in pairs(plan.delist or {}) do each('ZREM', shard .. ':d:' .. name, list) end
+for name, numbers in pairs(plan.enlist or {}) do put(shard .. ':d:' .. name, numbers, full_ids) end
+for _, one in ipairs(plan.words or {}) do set_words(prefix, shard, plan.registration_id, one[1], one[2]) end
 for name, list in pairs(plan.created or {}) do each('ZADD', index_key(name), list) end
 each('HDEL', prefix .. ':o', plan.remove or {})
 each('HSET', prefix .. ':o', split(ARGV[2]))
@@ -88,11 +101,10 @@ for _, id in ipairs(plan.cut or {}) do redis.call('HSET', prefix .. ':gate', id,
 for _, id in ipairs(plan.forget or {}) do redis.call('DEL', prefix .. ':s:' .. id) end
 each('ZADD', prefix .. ':due', plan.due or {})
 each('ZREM', prefix .. ':due', plan.settled or {})
+each('ZADD', shard .. ':due', plan.remind or {})
+each('ZREM', shard .. ':due', plan.forgotten or {})
 if plan.status then redis.call('HSET', prefix .. ':r', 'status', plan.status) end
-if plan.fresh then redis.call('ZADD', KEYS[3], plan.now, plan.registration_id) end
-if plan.events then
-  redis.call('XADD', KEYS[2], 'MAXLEN', '~', plan.kept, '*',
-    'registration_id', plan.registration_id, 'at', plan.now, 'events', plan.events)
-end
+if plan.fresh then redis.call('ZADD', shard .. ':registrations', 0, plan.registration_id) end
+if plan.events or plan.audit then happened(KEYS[2], plan.now, plan.registration_id, plan.events, plan.audit) end
 redis.call('SET', written, '', 'EX', 60)
 return 1

@@ -1,0 +1,57 @@
+"""What the Server has to do about an object at a later time, as the object itself says.
+
+Whoever is reminded (`app.domain.directory.Directory.due`) does it and changes the object, so that the reminder goes:
+nothing is remembered beside the documents, and an index of reminders can be made anew from them.
+"""
+
+from datetime import UTC, datetime, timedelta
+from typing import Any, Final
+
+from app.domain.grant_states import State, next_due
+from app.domain.records import AnyObject
+from app.schemas.credentials import Credential, CredentialInternal
+from app.schemas.grants import Grant
+from app.schemas.messages import Message, MessageInternal, MessageStatus
+
+EXPIRY_NOTICE: Final = timedelta(days=14)
+"""How long before its expiry a Client is told about a Credential; of one that lives shortly, half of its life."""
+
+
+def reminder_of(item: AnyObject, internal: Any) -> datetime | None:  # noqa: ANN401 -- the internal part differs by type
+    """When something has to be done about an object; None when nothing has."""
+    match item:
+        case Grant():
+            return next_due(State(item, internal))
+        case Credential():
+            return expiry_notice(item, internal)
+        case Message() if isinstance(internal, MessageInternal):
+            return request_due(item, internal)
+        case _:
+            return None
+
+
+def expiry_notice(credential: Credential, internal: CredentialInternal) -> datetime | None:
+    """When to tell a Client that its Credential will expire; None when that was done, or when there is no need to.
+
+    There is none for a Credential that expired at the moment at which somebody said that it should.
+    """
+    expires_at = credential.client_secret_expires_at
+    if not expires_at or expires_at == internal.told_expiry:
+        return None
+    expires = datetime.fromtimestamp(expires_at, UTC)
+    if expires <= credential.modified:
+        return None
+    lead = min(EXPIRY_NOTICE, (expires - credential.modified) / 2)
+    return (expires - lead).replace(microsecond=0)
+
+
+def request_due(request: Message, internal: MessageInternal) -> datetime | None:
+    """When something is due about an onboarding request (3.6): what was submitted is answered, or its link is renewed.
+
+    None for every other Message.
+    """
+    if request.status is MessageStatus.COMPLETE or internal.renewed_by:
+        return None
+    if request.status is MessageStatus.PENDING and internal.to_accept:
+        return request.modified
+    return datetime.fromtimestamp(internal.link_expires, UTC) if internal.link_expires else None

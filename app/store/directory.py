@@ -1,0 +1,249 @@
+"""What is asked across registrations: the one implementation of `app.domain.directory.Directory`.
+
+Every question goes to all shards, in one pipeline (one per server of a cluster). Each shard is asked for a few entries,
+because the next page is spread over all of them; only those that turn out to have more of it are asked once more. So a
+page takes three round trips at most, the last of which is for its documents, however many registrations there are.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Iterable, Sequence
+from datetime import UTC, datetime
+from typing import Any, Final, NamedTuple, TypeVar
+
+from msgspec import Struct
+
+from app.crypto.tokens import REGISTRATION_ID_LENGTH
+from app.domain.directory import (
+    PAGE_SIZE,
+    Due,
+    MessageSearch,
+    Place,
+    RegistrationSearch,
+    Sheet,
+    Tally,
+    Waiting,
+)
+from app.domain.records import Stored
+from app.schemas.grants import Grant, GrantStatus
+from app.schemas.messages import Message, MessageType
+from app.schemas.registrations import Registration, RegistrationStatus
+from app.store import indexes, keys, shard_indexes
+from app.store.connection import Script
+from app.store.indexes import POSITIONS_PER_SECOND
+from app.store.placing import REGISTRATION
+from app.store.records import RedisRecords
+from app.store.shard_indexes import Turn
+from app.store.words import terms_of
+
+SCRIPTS: Final = (Script.load("directory"), Script.load("tally"))
+
+FIRST_HELPING: Final = 4
+"""Entries that each shard is asked for at first: of a page of 50 it has more than these once in many pages."""
+
+COUNTED: Final = 1000
+"""Results of a search for words that are counted at most."""
+
+T = TypeVar("T", bound=Struct)
+
+_Entry = tuple[int, str]
+"""A position (or a second) and the id of an object there."""
+
+
+class _Part(NamedTuple):
+    """What a shard answered."""
+
+    entries: list[_Entry]
+    """In the order of the way."""
+    behind: bool = False
+    """Whether there are entries at the place that was asked about, or behind it."""
+    horizon: _Entry | None = None
+    """Up to which entry it has looked; None when it has looked at all."""
+
+
+class _Found(NamedTuple):
+    """Entries of all shards, in the order of the way."""
+
+    entries: list[_Entry]
+    behind: bool
+    beyond: _Entry | None
+    """Behind which entry it goes on, if it does."""
+
+
+_Ask = Callable[[str, int], Awaitable[_Part]]
+"""Asks a shard for so many entries."""
+
+
+class RedisDirectory:
+    """Looks things up across registrations.
+
+    Args:
+        records: Registrations; on a connection that has the scripts of this module too.
+    """
+
+    def __init__(self, records: RedisRecords) -> None:
+        self._records = records
+        self._connection = records.connection
+
+    async def registrations(self, search: RegistrationSearch, place: Place | None = None) -> Sheet[Registration]:
+        """See `Directory.registrations`."""
+        names, words = shard_indexes.of_registrations(search), terms_of(search.q)
+        return await self._sheet(Registration, place, await self._find(place, PAGE_SIZE, names, words))
+
+    async def messages(self, search: MessageSearch, place: Place | None = None) -> Sheet[Message]:
+        """See `Directory.messages`."""
+        found = await self._find(place, PAGE_SIZE, shard_indexes.of_messages(search))
+        return await self._sheet(Message, place, found)
+
+    async def grants(self, status: GrantStatus | None = None, place: Place | None = None) -> Sheet[Grant]:
+        """See `Directory.grants`."""
+        return await self._sheet(Grant, place, await self._find(place, PAGE_SIZE, shard_indexes.of_grants(status)))
+
+    async def registration_ids(self, shard: str, *, after: str = "", limit: int = 500) -> list[str]:
+        """See `Directory.registration_ids`."""
+        first = f"({after}" if after else "-"
+        key = keys.registrations(shard)
+        found = await self._connection.command("ZRANGEBYLEX", key, first, "+", "LIMIT", 0, limit)
+        return [one.decode() for one in found]
+
+    async def count(self, search: RegistrationSearch) -> int:
+        """See `Directory.count`."""
+        names, words = shard_indexes.of_registrations(search), terms_of(search.q)
+        if words:
+            return len((await self._find(None, COUNTED, names, words)).entries)
+        return sum((await self._count(names)).counts.values())
+
+    async def tally(self) -> Tally:
+        """See `Directory.tally`."""
+        return _tally(await self._count(_TALLIED, oldest=len(_WAITING)))
+
+    async def due(self, now: datetime, *, limit: int = 100) -> list[Due]:
+        """See `Directory.due`."""
+        second = int(now.timestamp())
+
+        async def ask(shard: str, helping: int) -> _Part:
+            bounds = ("-inf", second, "WITHSCORES", "LIMIT", 0, helping)
+            found = await self._connection.command("ZRANGEBYSCORE", keys.due(shard), *bounds)
+            return _Part(_entries(found[1::2], found[::2]))
+
+        found = await _gather(ask, limit, newer=True)
+        return [Due(one[:REGISTRATION_ID_LENGTH], one, datetime.fromtimestamp(at, UTC)) for at, one in found.entries]
+
+    async def _find(self, place: Place | None, want: int, names: Sequence[str], words: Sequence[str] = ()) -> _Found:
+        """The next entries of these indexes after a place, with which registrations have these words."""
+        newer = place is not None and place.newer
+        where = (place.position, place.member) if place else ("", "")
+
+        async def ask(shard: str, helping: int) -> _Part:
+            answer = await self._connection.run(
+                "directory", [keys.shard(shard)], *where, int(newer), helping, len(names), *names, *words
+            )
+            behind, position, member = answer[:3]
+            horizon = (int(position), member.decode()) if position else None
+            return _Part(_entries(answer[3::2], answer[4::2]), bool(behind), horizon)
+
+        return await _gather(ask, want, newer=newer)
+
+    async def _sheet(self, kind: type[T], place: Place | None, found: _Found) -> Sheet[T]:
+        """A page of what was found, with its objects."""
+        newer = place is not None and place.newer
+        items = await self._load(kind, found.entries)
+        on = Place(*found.beyond, newer) if found.beyond else None
+        back = Place(*found.entries[0], not newer) if found.behind and found.entries else None
+        if newer:
+            return Sheet(items[::-1], next=back, previous=on)
+        return Sheet(items, next=on, previous=back)
+
+    async def _load(self, kind: type[Any], entries: Sequence[_Entry]) -> list[Stored[Any]]:
+        """The objects of entries; an entry without one is left out."""
+
+        async def one(position: int, object_id: str) -> Stored[Any] | None:
+            prefix = keys.prefix(object_id[:REGISTRATION_ID_LENGTH])
+            local = REGISTRATION if kind is Registration else indexes.local(object_id)
+            document, internal = await self._connection.command("HMGET", f"{prefix}:o", local, f"{local}!")
+            stored: Stored[Any] | None = self._records.stored(kind, document, internal, position)
+            return stored
+
+        return [stored for stored in await asyncio.gather(*(one(*entry) for entry in entries)) if stored]
+
+    async def _count(self, names: Sequence[str], oldest: int = 0) -> "_Counted":
+        """How many entries these indexes have, and since when the oldest of the first so many of them."""
+        calls = (self._connection.run("tally", [keys.shard(shard)], oldest, *names) for shard in keys.SHARDS)
+        answers = await asyncio.gather(*calls)
+        counts = [sum(column) for column in zip(*(answer[: len(names)] for answer in answers), strict=True)]
+        lowest = [
+            min((int(one) for one in column if one), default=None)
+            for column in zip(*(answer[len(names) :] for answer in answers), strict=True)
+        ]
+        return _Counted(dict(zip(names, counts, strict=True)), dict(zip(names, lowest, strict=False)))
+
+
+async def _gather(ask: _Ask, want: int, *, newer: bool) -> _Found:
+    """The next entries of all shards: a few of each, then all that may be wanted of those that had more to give."""
+    helping = min(FIRST_HELPING, want)
+    asked = (ask(shard, helping) for shard in keys.SHARDS)
+    parts = dict(zip(keys.SHARDS, await asyncio.gather(*asked), strict=True))
+    found = _merged(parts.values(), want, newer=newer)
+    taken = set(found.entries)
+    short = [shard for shard, part in parts.items() if len(part.entries) == helping and part.entries[-1] in taken]
+    if not short:
+        return found
+    parts |= zip(short, await asyncio.gather(*(ask(shard, want + 1) for shard in short)), strict=True)
+    return _merged(parts.values(), want, newer=newer)
+
+
+def _merged(parts: Iterable[_Part], want: int, *, newer: bool) -> _Found:
+    """What shards answered, in one order, as far as all of them have looked."""
+    parts = list(parts)
+    entries = sorted((entry for part in parts for entry in part.entries), reverse=not newer)
+    horizons = [part.horizon for part in parts if part.horizon]
+    horizon = (min if newer else max)(horizons) if horizons else None
+    if horizon:
+        entries = [one for one in entries if (one <= horizon if newer else one >= horizon)]
+    beyond = entries[want - 1] if len(entries) > want else horizon
+    return _Found(entries[:want], any(part.behind for part in parts), beyond)
+
+
+def _entries(positions: Iterable[bytes], ids: Iterable[bytes]) -> list[_Entry]:
+    return [(int(position), one.decode()) for position, one in zip(positions, ids, strict=True)]
+
+
+class _Counted(NamedTuple):
+    """Entries of indexes by their names, and the lowest position of some of them."""
+
+    counts: dict[str, int]
+    lowest: dict[str, int | None]
+
+
+_WAITING: Final = {
+    shard_indexes.messages(turn, type_): type_ for type_ in MessageType for turn in shard_indexes.WAITING
+}
+_ONBOARDING: Final = set(shard_indexes.of_registrations(RegistrationSearch(onboarding=True)))
+_BY_STATUS: Final = {one: shard_indexes.of_registrations(RegistrationSearch(status=one)) for one in RegistrationStatus}
+_TALLIED: Final = [
+    *_WAITING,
+    *(shard_indexes.messages(Turn.CLIENT, type_) for type_ in MessageType),
+    *(name for names in _BY_STATUS.values() for name in names),
+    *shard_indexes.of_grants(None),
+]
+
+
+def _tally(counted: _Counted) -> Tally:
+    counts = counted.counts
+    waiting = {}
+    for type_ in MessageType:
+        names = [name for name, of in _WAITING.items() if of is type_]
+        count = sum(counts[name] for name in names)
+        oldest = min((at for name in names if (at := counted.lowest[name]) is not None), default=None)
+        if count:
+            waiting[type_] = Waiting(count, _second(oldest))
+    return Tally(
+        registrations={status: sum(counts[name] for name in names) for status, names in _BY_STATUS.items()},
+        onboarding=sum(counts[name] for name in _ONBOARDING),
+        waiting=waiting,
+        outstanding=sum(counts[name] for name in shard_indexes.of_messages(MessageSearch())),
+        grants={status: counts[shard_indexes.grants(status)] for status in GrantStatus},
+    )
+
+
+def _second(position: int | None) -> datetime | None:
+    return None if position is None else datetime.fromtimestamp(position // POSITIONS_PER_SECOND, UTC)

@@ -1,0 +1,169 @@
+-- Read the entries of a shard that come next after a place, from one or several indexes that have no entry in common.
+-- KEYS  1 shard prefix
+-- ARGV  1 position of the place ('' at the beginning)  2 its member  3 '1' on the way to newer entries, '0' to older ones
+--       4 how many entries  5 how many indexes  then their names  then words (of a search for registrations), each of which has to
+--       begin a word of the registration
+-- Returns {1 if there are entries at the place or behind it, position and member up to which everything was looked at ('' when that
+-- is everything), position and member of each entry…}, entries in the order of the way.
+-- What a call looks at is bounded: when so many registrations have the words that sorting them out would take long, the indexes
+-- are walked through in their order instead, and not to the end.
+local SORTED, WALKED, BATCH, ID_LENGTH = 300, 1000, 100, 14
+
+local shard, member, newer, want = KEYS[1], ARGV[2], ARGV[3] == '1', tonumber(ARGV[4])
+local position = tonumber(ARGV[1])
+local names, words = {}, {}
+for at = 6, #ARGV do
+  local list = at < 6 + tonumber(ARGV[5]) and names or words
+  list[#list + 1] = ARGV[at]
+end
+local FORTH, BACK = 'ZREVRANGE', 'ZRANGE'
+if newer then FORTH, BACK = BACK, FORTH end
+
+local function index_key(name) return shard .. ':d:' .. name end
+
+-- The order of Redis: bytes decide, whatever the language of the machine is.
+local function less(a, b)
+  for at = 1, math.min(#a, #b) do
+    local x, y = string.byte(a, at), string.byte(b, at)
+    if x ~= y then return x < y end
+  end
+  return #a < #b
+end
+
+-- Whether one {position, member} comes before another on the way.
+local function before(a, b)
+  if not newer then a, b = b, a end
+  local x, y = tonumber(a[1]), tonumber(b[1])
+  if x ~= y then return x < y end
+  return less(a[2], b[2])
+end
+
+local function sorted(entries)
+  table.sort(entries, before)
+  while #entries > want do table.remove(entries) end
+  return entries
+end
+
+-- How many entries of an index are at the place or behind it. Those of one position may be many, so they are halved.
+local function passed(key)
+  if not position then return 0 end
+  local low
+  if newer then
+    low = redis.call('ZCOUNT', key, '-inf', '(' .. ARGV[1])
+  else
+    low = redis.call('ZCOUNT', key, '(' .. ARGV[1], '+inf')
+  end
+  local high = low + redis.call('ZCOUNT', key, ARGV[1], ARGV[1])
+  while low < high do
+    local middle = math.floor((low + high) / 2)
+    local found = redis.call(FORTH, key, middle, middle)[1]
+    if before({ARGV[1], member}, {ARGV[1], found}) then high = middle else low = middle + 1 end
+  end
+  return low
+end
+
+local function all()
+  local found, back = {}, 0
+  for _, name in ipairs(names) do
+    local from = passed(index_key(name))
+    if from > 0 then back = 1 end
+    local batch = redis.call(FORTH, index_key(name), from, from + want - 1, 'WITHSCORES')
+    for at = 1, #batch, 2 do found[#found + 1] = {batch[at + 1], batch[at]} end
+  end
+  if #names > 1 then sorted(found) end
+  return found, back
+end
+
+-- Whether a registration has all the words, as the text says that its objects' words are kept in (see `words.lua`).
+local function has_words(registration)
+  local text = redis.call('HGET', shard .. string.sub(registration, 3) .. ':o', '~')
+  for _, word in ipairs(words) do
+    if not text or not string.find(text, '\n' .. word, 1, true) then return false end
+  end
+  return true
+end
+
+local function ends_of(word) return '[' .. word, '(' .. word .. '\255' end
+
+-- The word that begins the fewest words of the shard, and how many.
+local function rarest_word()
+  local rarest, fewest
+  for _, word in ipairs(words) do
+    local count = redis.call('ZLEXCOUNT', shard .. ':words', ends_of(word))
+    if not fewest or count < fewest then rarest, fewest = word, count end
+  end
+  return rarest, fewest
+end
+
+local function where(registration)
+  for _, name in ipairs(names) do
+    local score = redis.call('ZSCORE', index_key(name), registration)
+    if score then return {score, registration} end
+  end
+end
+
+-- All registrations that have the words, those beyond the place in order.
+local function with_word(word)
+  local found, back, seen = {}, 0, {}
+  for _, entry in ipairs(redis.call('ZRANGEBYLEX', shard .. ':words', ends_of(word))) do
+    local from = string.find(entry, '\0', 1, true) + 1
+    local registration = string.sub(entry, from, from + ID_LENGTH - 1)
+    local one = not seen[registration] and has_words(registration) and where(registration)
+    seen[registration] = true
+    if one and (not position or before({ARGV[1], member}, one)) then
+      found[#found + 1] = one
+    elseif one then
+      back = 1
+    end
+  end
+  return sorted(found), back
+end
+
+-- Up to `limit` matches from a rank of an index on, and the last entry that was looked at if there are more.
+local function walk(key, command, from, limit)
+  local found, left = {}, WALKED
+  repeat
+    local batch = redis.call(command, key, from, from + BATCH - 1, 'WITHSCORES')
+    for at = 1, #batch, 2 do
+      if has_words(batch[at]) then found[#found + 1] = {batch[at + 1], batch[at]} end
+      if #found == limit then return found end
+    end
+    from, left = from + BATCH, left - BATCH
+    if left <= 0 and #batch > 0 then return found, {batch[#batch], batch[#batch - 1]} end
+  until #batch < 2 * BATCH
+  return found
+end
+
+local function walk_all()
+  local found, back, horizon = {}, 0, nil
+  for _, name in ipairs(names) do
+    local key = index_key(name)
+    local from = passed(key)
+    local some, last = walk(key, FORTH, from, want)
+    for _, one in ipairs(some) do found[#found + 1] = one end
+    if last and (not horizon or before(last, horizon)) then horizon = last end
+    if from > 0 and back == 0 then
+      local behind, more = walk(key, BACK, redis.call('ZCARD', key) - from, 1)
+      if more or #behind > 0 then back = 1 end
+    end
+  end
+  return sorted(found), back, horizon
+end
+
+local found, back, horizon
+if #words == 0 then
+  found, back = all()
+else
+  local word, count = rarest_word()
+  if count <= SORTED then
+    found, back = with_word(word)
+  else
+    found, back, horizon = walk_all()
+  end
+end
+local answer = {back, horizon and horizon[1] or '', horizon and horizon[2] or ''}
+for _, one in ipairs(found) do
+  answer[#answer + 1] = one[1]
+  answer[#answer + 1] = one[2]
+end
+return answer
