@@ -254,26 +254,26 @@ def add_operator(name: str, role: str) -> None:
 
     The key works at once, also on servers that run.
     """
-    from app import operators
+    from app import operator_commands
 
-    look_after(lambda settings: operators.add(settings, name, role, click.echo, partial(click.echo, err=True)))
+    look_after(lambda settings: operator_commands.add(settings, name, role, click.echo, partial(click.echo, err=True)))
 
 
 @operator.command("list")
 def list_operators() -> None:
     """Write the names of all operators, their roles, and since when they are there."""
-    from app import operators
+    from app import operator_commands
 
-    look_after(lambda settings: operators.show(settings, click.echo))
+    look_after(lambda settings: operator_commands.show(settings, click.echo))
 
 
 @operator.command("revoke")
 @click.argument("name")
 def revoke_operator(name: str) -> None:
     """Make the key of the operator NAME worthless, on servers that run within five seconds."""
-    from app import operators
+    from app import operator_commands
 
-    look_after(lambda settings: operators.revoke(settings, name, click.echo))
+    look_after(lambda settings: operator_commands.revoke(settings, name, click.echo))
 
 
 def look_after(action: "Callable[[Settings], Coroutine[Any, Any, bool]]") -> None:

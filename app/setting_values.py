@@ -186,6 +186,13 @@ def text(text: str) -> str:
     return text
 
 
+def operator_key(text: str) -> str:
+    """A secret that travels as a bearer token: long, and of characters that need no quotes anywhere."""
+    if not re.fullmatch(r"[A-Za-z0-9._~+/=-]{32,200}", text):
+        raise ValueError("needs 32 to 200 characters: letters, digits and any of . _ ~ + / = -")
+    return text
+
+
 def whole_number(least: int, most: int) -> Callable[[str], int]:
     """A parser of whole numbers from `least` to `most`."""
 

@@ -138,6 +138,15 @@ TABLE: tuple[Setting, ...] = (
         values.whole_number(60, 10 * 366 * 86400),
     ),
     Setting(
+        "CDS_OPERATOR_BOOTSTRAP_KEY",
+        "operator_bootstrap_key",
+        "",
+        "text",
+        "The key of an admin operator called bootstrap who is there from the start: at least 32 characters that nobody"
+        " can guess. Make operators of their own with it, then take it away.",
+        values.operator_key,
+    ),
+    Setting(
         "CDS_USER_OIDC_ISSUER",
         "user_oidc_issuer",
         "",
@@ -275,7 +284,6 @@ TABLE: tuple[Setting, ...] = (
 
 NOT_YET = frozenset(
     {
-        "CDS_OPERATOR_BOOTSTRAP_KEY",
         "CDS_OPERATOR_OIDC_ISSUER",
         "CDS_OPERATOR_OIDC_CLIENT_ID",
         "CDS_OPERATOR_OIDC_CLIENT_SECRET",
@@ -304,6 +312,7 @@ class Settings:
     access_token_ttl_seconds: int
     code_ttl_seconds: int
     refresh_token_ttl_seconds: int
+    operator_bootstrap_key: str | None = field(repr=False)
     user_oidc_issuer: str | None
     user_oidc_client_id: str | None
     user_oidc_client_secret: str | None = field(repr=False)

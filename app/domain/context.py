@@ -1,5 +1,6 @@
 """What every operation of the domain may use."""
 
+import copy
 from dataclasses import dataclass, field
 
 from app.catalog import Catalog
@@ -31,3 +32,13 @@ class Context:
     def __post_init__(self) -> None:
         """Work out what the scopes are known by."""
         object.__setattr__(self, "offer", digest(encode(self.catalog.scopes).decode())[:8])
+
+    def keeping_in(self, records: Records, library: FileLibrary) -> "Context":
+        """The same server, which reads and writes through these.
+
+        A plain copy: `dataclasses.replace` would work `offer` out again, which takes longer than many an operation.
+        """
+        other = copy.copy(self)
+        object.__setattr__(other, "records", records)
+        object.__setattr__(other, "library", library)
+        return other

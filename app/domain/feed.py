@@ -12,22 +12,24 @@ from msgspec import Struct
 
 FEED_PAGE: Final = 100
 
-Via = Literal["api", "console", "cli", "callback"]
-"""How somebody came in; `callback` is a system that answers a signed request of its own accord."""
+Via = Literal["api", "console", "cli", "callback", "server"]
+"""How somebody came in; `callback` is a system that answers a signed request of its own accord, `server` is this
+service itself."""
 
 Group = Literal["webhooks", "mails"]
 """Who follows the feed in the background, each with its own place in it."""
 
 
 class FeedEvent(Struct, kw_only=True, frozen=True):
-    """Something that happened in a registration."""
+    """Something that happened, in a registration as a rule."""
 
     id: str
     """Its place in the feed; later events have greater ones (compare as Redis does: two numbers)."""
     at: datetime
-    registration_id: str
+    registration_id: str | None
+    """None for what belongs to none: files of the library, operators."""
     type: str
-    """E.g. `client.modified`."""
+    """One of `app.domain.events.EVENT_TYPES`."""
     object_id: str
 
 

@@ -8,8 +8,8 @@ whoever shares looks at the library once more afterwards, in case somebody did s
 Source: CDS-WG1-02 3.3.3 and section 9; ambiguities G10, G13.
 """
 
-from collections.abc import AsyncIterator, Sequence
-from typing import Final
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from typing import Final, NamedTuple
 
 from msgspec.structs import replace
 
@@ -21,7 +21,7 @@ from app.domain.media_types import is_media_type
 from app.domain.opened_files import NO_SUCH_FILE
 from app.domain.records import Access, Stored
 from app.domain.texts import is_line, is_text
-from app.errors import Conflict, InvalidRequest, NotFound
+from app.errors import Conflict, InvalidRequest, NotFound, Refusal
 from app.schemas.files import FileInternal, ServerProvidedFile
 from app.schemas.grants import Grant
 
@@ -31,6 +31,14 @@ MAX_FILES: Final = MAX_ENTRIES
 """How many files one Grant may share: a Client that gives some of them up has to send the entries of the others."""
 
 Content = bytes | AsyncIterator[bytes]
+
+
+class About(NamedTuple):
+    """What is said about the bytes of a file: its name, its content type, and what it is, or ""."""
+
+    name: str
+    mime_type: str
+    description: str = ""
 
 
 async def create(
@@ -52,21 +60,59 @@ async def create(
     """
     _require_texts(name, description, mime_type)
     file_id = context.randomness.file_id()
-    uri = context.links.file(file_id)
     key = _new_key(context, file_id)
+    size_bytes = await context.files.put(key, data)
+    return await _add(context, access, file_id, key, size_bytes, About(name, mime_type, description))
+
+
+async def receive(
+    context: Context, access: Access, data: AsyncIterator[bytes], about: Callable[[], Awaitable[About]]
+) -> ServerProvidedFile:
+    """Put a file into the library whose name may come after its bytes, as in a form that is read while it arrives.
+
+    Args:
+        about: Asked once all bytes are there.
+
+    Raises:
+        As `create`, and whatever `data` and `about` raise; nothing is kept then.
+    """
+    file_id = context.randomness.file_id()
+    key = _new_key(context, file_id)
+    size_bytes = await context.files.put(key, data)
+    try:
+        texts = await about()
+        _require_texts(texts.name, texts.description, texts.mime_type)
+    except Refusal:
+        await context.files.delete(key)
+        raise
+    return await _add(context, access, file_id, key, size_bytes, texts)
+
+
+async def _add(
+    context: Context, access: Access, file_id: str, key: str, size_bytes: int, about: About
+) -> ServerProvidedFile:
+    uri = context.links.file(file_id)
     file = ServerProvidedFile(
         file_id=file_id,
         uri=uri,
         created=access.now,
         modified=access.now,
-        mime_type=mime_type,
-        size=await context.files.put(key, data),
-        name=name,
-        description=description,
+        mime_type=about.mime_type,
+        size=size_bytes,
+        name=about.name,
+        description=about.description,
         download_uri=f"{uri}/download",
     )
-    await context.library.create(file, FileInternal(key=key))
+    await context.library.create(file, FileInternal(key=key), now=access.now)
     return file
+
+
+async def get(context: Context, file_id: str) -> Stored[ServerProvidedFile]:
+    """A file of the library. One round trip. Raises NotFound when there is none, or it is being deleted."""
+    stored = await _load(context, file_id)
+    if stored.internal.retired:
+        raise NotFound(NO_SUCH_FILE)
+    return stored
 
 
 async def revise(
@@ -89,9 +135,7 @@ async def revise(
         Conflict: Someone else changed it meanwhile.
         StoreUnavailable: The store or the file store did not answer.
     """
-    old = await _load(context, file_id)
-    if old.internal.retired:
-        raise NotFound(NO_SUCH_FILE)
+    old = await get(context, file_id)
     given = {"name": name, "mime_type": mime_type, "description": description}
     new = replace(old.object, **{field: value for field, value in given.items() if value is not None})
     _require_texts(new.name, new.description, new.mime_type)
@@ -101,7 +145,7 @@ async def revise(
         new = replace(new, size=await context.files.put(internal.key, data))
     if (new, internal) != (old.object, old.internal):
         new = replace(new, modified=max(access.now, old.object.modified))
-        await _write(context, old, new, internal)
+        await _write(context, access, old, new, internal)
     for registration_id in await _shares(context, file_id):
         await file_copies.refresh(context, Access(registration_id, access.now), new, internal)
     if internal.key != old.internal.key:
@@ -171,11 +215,11 @@ async def delete(context: Context, access: Access, file_id: str) -> None:
     """
     stored = await _load(context, file_id)
     if not stored.internal.retired:
-        await _write(context, stored, stored.object, replace(stored.internal, retired=True))
+        await _write(context, access, stored, stored.object, replace(stored.internal, retired=True))
     for registration_id, grant_ids in (await _shares(context, file_id)).items():
         await file_copies.withdraw(context, Access(registration_id, access.now), file_id, grant_ids)
     await context.files.delete(stored.internal.key)
-    await context.library.delete(file_id)
+    await context.library.delete(file_id, now=access.now)
 
 
 def _require_texts(name: str, description: str, mime_type: str) -> None:
@@ -209,11 +253,11 @@ async def _is_gone(context: Context, file_id: str) -> bool:
 
 
 async def _write(
-    context: Context, old: Stored[ServerProvidedFile], new: ServerProvidedFile, internal: FileInternal
+    context: Context, access: Access, old: Stored[ServerProvidedFile], new: ServerProvidedFile, internal: FileInternal
 ) -> None:
     """Write the successor of a file; new content that lost the race is removed again."""
     try:
-        await context.library.replace(old, new, internal)
+        await context.library.replace(old, new, internal, now=access.now)
     except Conflict:
         if internal.key != old.internal.key:
             await context.files.delete(internal.key)

@@ -10,11 +10,12 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
-from typing import Final, Protocol
+from typing import Any, Final, Protocol
 
 from msgspec import Struct
 
 from app.crypto.tokens import Randomness, digest, is_operator_key
+from app.domain.feed import Actor, AuditEntry
 from app.errors import InsufficientRole, InvalidToken
 
 CHECK_SECONDS: Final = 5
@@ -62,15 +63,18 @@ class Operator(Struct, frozen=True, kw_only=True):
 
 
 class OperatorStore(Protocol):
-    """Keeps operators by the digest of their key. Every method is one round trip and raises StoreUnavailable."""
+    """Keeps operators by the digest of their key. Every method is one round trip and raises StoreUnavailable.
 
-    async def add(self, operator: Operator, key_digest: str) -> bool:
+    What adds or revokes one appends an event to the feed and `audit` to the audit log in the same step.
+    """
+
+    async def add(self, operator: Operator, key_digest: str, *, now: datetime, audit: AuditEntry | None = None) -> bool:
         """Keep a new operator; False when there is one of that name."""
 
     async def list(self) -> list[Operator]:
         """All of them, by name."""
 
-    async def revoke(self, name: str) -> bool:
+    async def revoke(self, name: str, *, now: datetime, audit: AuditEntry | None = None) -> bool:
         """Forget an operator and the key; False when there is none of that name."""
 
     async def find(self, key_digest: str) -> Operator | None:
@@ -90,17 +94,41 @@ def require_role(operator: Operator, roles: frozenset[Role]) -> None:
 
 def _either(roles: Iterable[Role]) -> str:
     """The roles as a choice, the humblest first: `support or admin`."""
-    *others, last = [role for role in Role if role in roles and role is not Role.ADMIN] + [Role.ADMIN] * (
-        Role.ADMIN in frozenset(roles)
-    )
-    return " or ".join([", ".join(others), last] if others else [last])
+    named = [role.value for role in Role if role in roles]
+    return " or ".join(filter(None, [", ".join(named[:-1]), named[-1]]))
 
 
-async def add(store: OperatorStore, randomness: Randomness, name: str, role: Role, *, now: datetime) -> str | None:
-    """Make an operator; the key, which is in nobody's hands but the caller's. None when the name is taken."""
+async def add(
+    store: OperatorStore, randomness: Randomness, actor: Actor, name: str, role: Role, *, now: datetime
+) -> str | None:
+    """Make an operator; the key, which is in nobody's hands but the caller's. None when the name is taken.
+
+    Args:
+        store: Keeps operators.
+        randomness: Makes the key.
+        actor: Who makes the operator, for the audit log.
+        name: One that suits (`is_name`).
+        role: What the operator may do.
+        now: The present.
+    """
     key = randomness.operator_key()
     operator = Operator(name=name, role=role, created_at=int(now.timestamp()))
-    return key if await store.add(operator, digest(key)) else None
+    entry = _entry(actor, "operators.add", name, after={"role": role.value})
+    return key if await store.add(operator, digest(key), now=now, audit=entry) else None
+
+
+async def revoke(store: OperatorStore, actor: Actor, name: str, *, now: datetime) -> bool:
+    """Forget an operator, and the key with that; False when there is none of that name."""
+    role = next((one.role.value for one in await store.list() if one.name == name), None)
+    entry = _entry(actor, "operators.revoke", name, before={"role": role})
+    return await store.revoke(name, now=now, audit=entry)
+
+
+def _entry(
+    actor: Actor, action: str, name: str, *, before: dict[str, Any] | None = None, after: dict[str, Any] | None = None
+) -> AuditEntry:
+    change = {"object": "operator", "id": name, "before": before, "after": after}
+    return AuditEntry(actor=actor, action=action, changes=[change])
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,6 +6,7 @@ from typing import Any
 
 import msgspec
 
+from app.domain.feed import AuditEntry
 from app.domain.opened_files import NO_SUCH_FILE
 from app.domain.records import PAGE_SIZE, Access, Cursor, Page, Stored
 from app.errors import Conflict, InsufficientScope, InvalidToken, NotFound
@@ -18,9 +19,9 @@ from app.store.records import RedisRecords
 
 SCRIPTS = (
     Script.load("files", prelude="access"),
-    Script.load("library_put", writes=True),
+    Script.load("library_put", prelude="happened", writes=True),
     Script.load("library_share", writes=True),
-    Script.load("library_delete", writes=True),
+    Script.load("library_delete", prelude="happened", writes=True),
 )
 
 _INDEX = indexes.COLLECTIONS[ServerProvidedFile].name
@@ -83,9 +84,11 @@ class RedisFileLibrary:
         self._connection = connection
         self._documents = documents
 
-    async def create(self, file: ServerProvidedFile, internal: FileInternal) -> None:
+    async def create(
+        self, file: ServerProvidedFile, internal: FileInternal, *, now: datetime, audit: AuditEntry | None = None
+    ) -> None:
         """See `FileLibrary.create`."""
-        await self._put("", file, internal)
+        await self._put("", file, internal, now, audit)
 
     async def get(self, file_id: str) -> Stored[ServerProvidedFile] | None:
         """See `FileLibrary.get`."""
@@ -108,9 +111,17 @@ class RedisFileLibrary:
         answer = await self._connection.run("page", [keys.LIBRARY], "", 0, 0, encode([listing]))
         return _page(self._documents, answer[2])
 
-    async def replace(self, old: Stored[ServerProvidedFile], new: ServerProvidedFile, internal: FileInternal) -> None:
+    async def replace(
+        self,
+        old: Stored[ServerProvidedFile],
+        new: ServerProvidedFile,
+        internal: FileInternal,
+        *,
+        now: datetime,
+        audit: AuditEntry | None = None,
+    ) -> None:
         """See `FileLibrary.replace`."""
-        await self._put(old.version, new, internal)
+        await self._put(old.version, new, internal, now, audit)
 
     async def share(self, file_ids: list[str], grant_id: str, *, now: datetime) -> list[Stored[ServerProvidedFile]]:
         """See `FileLibrary.share`."""
@@ -124,16 +135,25 @@ class RedisFileLibrary:
         found: Sequence[bytes] = await self._connection.command("ZRANGE", keys.shares(file_id), 0, -1)
         return [grant_id.decode() for grant_id in found]
 
-    async def delete(self, file_id: str) -> None:
+    async def delete(self, file_id: str, *, now: datetime, audit: AuditEntry | None = None) -> None:
         """See `FileLibrary.delete`."""
-        await self._connection.run("library_delete", [keys.LIBRARY], file_id)
+        said = (int(now.timestamp()), encode(audit) if audit else "")
+        await self._connection.run("library_delete", [keys.LIBRARY, keys.LIBRARY_EVENTS], file_id, *said)
 
-    async def _put(self, version: int | str, file: ServerProvidedFile, internal: FileInternal) -> None:
+    async def _put(
+        self,
+        version: int | str,
+        file: ServerProvidedFile,
+        internal: FileInternal,
+        now: datetime,
+        audit: AuditEntry | None,
+    ) -> None:
         document = self._documents.pack(file)
         modified = int(file.modified.timestamp())
-        script_keys = [keys.LIBRARY]
+        script_keys = [keys.LIBRARY, keys.LIBRARY_EVENTS]
+        said = (int(now.timestamp()), encode(audit) if audit else "")
         if not await self._connection.run(
-            "library_put", script_keys, file.file_id, version, modified, document, encode(internal)
+            "library_put", script_keys, file.file_id, version, modified, document, encode(internal), *said
         ):
             raise Conflict("The file was changed meanwhile; read it again and repeat.")
 

@@ -10,7 +10,7 @@ from urllib.parse import unquote_plus
 
 from starlette.requests import Request
 
-from app.crypto.tokens import digest, is_operator_key, local_id, registration_of_reference
+from app.crypto.tokens import digest, local_id, registration_of_reference
 from app.domain.records import Access, TokenFacts
 from app.domain.tokens import ClientLogin
 from app.errors import InvalidClient, InvalidToken
@@ -18,6 +18,7 @@ from app.web.addresses import limit_key
 from app.web.state import Facts, State
 
 MISSING_TOKEN = "This needs an access token in the Authorization header: Bearer, then the token."  # noqa: S105
+MISSING_KEY = "This needs an operator key in the Authorization header: Bearer, then the key."
 REFUSED_CLIENT = (
     "The client_id or the client_secret is wrong, expired or disabled; HTTP Basic authentication is expected."
 )
@@ -82,7 +83,19 @@ def note_client(request: Request[Any], client_id: str) -> None:
 def operator_key(request: Request[State]) -> str | None:
     """The operator key that a request comes with; None when it comes with something else."""
     scheme, key = _authorization(request)
-    return key if scheme == "bearer" and is_operator_key(key) else None
+    return key if scheme == "bearer" and request.state["operators"].may_be_key(key) else None
+
+
+def presented_key(request: Request[State]) -> str:
+    """What a request for operators comes with as its key.
+
+    Raises:
+        InvalidToken: There is nothing.
+    """
+    scheme, key = _authorization(request)
+    if scheme != "bearer" or not key:
+        raise InvalidToken(MISSING_KEY)
+    return key
 
 
 def note_operator(request: Request[Any], name: str) -> None:

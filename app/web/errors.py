@@ -20,7 +20,7 @@ from app.errors import (
     TooManyRequests,
 )
 from app.schemas.encoding import encode
-from app.web.access import MISSING_TOKEN
+from app.web.access import MISSING_KEY, MISSING_TOKEN
 from app.web.answers import NO_STORE, Answer
 from app.web.routing import ErrorStyle
 
@@ -92,8 +92,8 @@ def refusal_headers(refusal: Refusal) -> list[tuple[bytes, bytes]]:
 
 
 def _bearer_challenge(refusal: InvalidToken | InsufficientScope) -> str:
-    """RFC 6750 3: without a token just the scheme, with a bad one the reason."""
-    if refusal.description == MISSING_TOKEN:
+    """RFC 6750 3: without a token or a key just the scheme, with a bad one the reason."""
+    if refusal.description in {MISSING_TOKEN, MISSING_KEY}:
         return f'Bearer realm="{REALM}"'
     challenge = f'Bearer realm="{REALM}", error="{refusal.code}", error_description="{public_description(refusal)}"'
     return challenge + (f', scope="{refusal.scope}"' if isinstance(refusal, InsufficientScope) else "")

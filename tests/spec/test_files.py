@@ -653,7 +653,7 @@ async def test_a_name_stays_the_one_of_the_last_who_read_the_file(server: Server
     await files.revise(server.context, operator(server), file.file_id, name="first.pdf")
 
     with pytest.raises(Conflict):
-        await server.context.library.replace(stored, stored.object, stored.internal)
+        await server.context.library.replace(stored, stored.object, stored.internal, now=server.clock.now)
 
 
 @pytest.mark.parametrize(

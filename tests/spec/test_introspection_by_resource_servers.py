@@ -11,9 +11,9 @@ from app.domain import grant_decisions, operators
 from app.domain.grant_decisions import Decision
 from app.domain.operators import Role
 from app.schemas.grants import GrantStatus
-from app.store.operators import SCRIPTS, RedisOperators
 from tests.conftest import PUBLIC_URL, MakeServer, Registered, Server
 from tests.grant_objects import EVERYTHING, Holder, admin, holder_of, make_grant, opening, suspend, utility
+from tests.operators import ROOT, operator_of
 
 PATH = "/oauth/introspect"
 INTROSPECTION = "https://utility.example/oauth/introspect"
@@ -39,17 +39,9 @@ async def data(registered: Registered) -> Holder:
     return await holder_of(registered, "test_meters test_prices")
 
 
-async def store_of(server: Server) -> RedisOperators:
-    """The operators of a server, as the command sees them."""
-    await server.connection.load(SCRIPTS)
-    return RedisOperators(server.connection)
-
-
 async def key_of(server: Server, role: Role = Role.INTROSPECTOR, name: str = "data-api") -> str:
     """The key of a new operator."""
-    key = await operators.add(await store_of(server), server.context.randomness, name, role, now=server.clock.now)
-    assert key
-    return key
+    return (await operator_of(server, role, name)).key
 
 
 async def ask(server: Server, key: str, token: str, **form: str) -> httpx.Response:
@@ -181,7 +173,8 @@ async def test_it_costs_one_round_trip_and_another_one_for_the_key_now_and_then(
 async def test_a_revoked_key_is_worthless_after_five_seconds(server, data):
     token, key = await data.token(), await key_of(server)
     assert (await ask(server, key, token)).status_code == 200
-    assert await (await store_of(server)).revoke("data-api")
+    store = server.service.state["operators"].store
+    assert await operators.revoke(store, ROOT, "data-api", now=server.clock.now)
 
     server.clock.advance(seconds=operators.CHECK_SECONDS)
 
@@ -194,7 +187,7 @@ async def test_guessed_keys_are_not_remembered(server):
         await ask(server, f"cdsop_{number:043}", "x")
 
     assert not keys._seen  # noqa: SLF001 -- what is remembered cannot be seen otherwise
-    assert await keys._operator_of(digest(await key_of(server)), server.clock.now)  # noqa: SLF001 -- likewise
+    assert await keys.holder_of(digest(await key_of(server)), now=server.clock.now)
     assert len(keys._seen) == 1  # noqa: SLF001 -- likewise
 
 

@@ -56,7 +56,7 @@ def shown(page: Page) -> list[str]:
 
 async def test_a_file_is_found_as_it_was_put(library: RedisFileLibrary) -> None:
     file, internal = make_file(), FileInternal(key="files/a/b")
-    await library.create(file, internal)
+    await library.create(file, internal, now=NOW)
 
     stored = await library.get(file.file_id)
 
@@ -64,20 +64,20 @@ async def test_a_file_is_found_as_it_was_put(library: RedisFileLibrary) -> None:
     assert (stored.object, stored.internal) == (file, internal)
     assert await library.get("f000") is None
     with pytest.raises(Conflict):
-        await library.create(replace(file, name="other"), internal)
+        await library.create(replace(file, name="other"), internal, now=NOW)
 
 
 async def test_only_the_version_that_was_read_is_replaced(library: RedisFileLibrary) -> None:
     file = make_file()
-    await library.create(file, FileInternal(key="a"))
+    await library.create(file, FileInternal(key="a"), now=NOW)
     old = await library.get(file.file_id)
     assert old
     new = replace(file, name="new.txt", modified=NOW + timedelta(seconds=1))
 
-    await library.replace(old, new, FileInternal(key="b"))
+    await library.replace(old, new, FileInternal(key="b"), now=NOW)
 
     with pytest.raises(Conflict):
-        await library.replace(old, file, old.internal)
+        await library.replace(old, file, old.internal, now=NOW)
     stored = await library.get(file.file_id)
     assert stored
     assert (stored.object, stored.internal.key) == (new, "b")
@@ -87,7 +87,7 @@ async def test_the_library_is_listed_in_pages_newest_first(library: RedisFileLib
     ids = []
     for number in range(230):
         file = make_file(modified=NOW + timedelta(seconds=number // 7))
-        await library.create(file, FileInternal())
+        await library.create(file, FileInternal(), now=NOW)
         ids.insert(0, file.file_id)
 
     first = await library.page()
@@ -103,7 +103,7 @@ async def test_the_library_is_listed_in_pages_newest_first(library: RedisFileLib
 async def test_sharing_is_noted_for_all_files_or_for_none(library: RedisFileLibrary) -> None:
     one, two = make_file(), make_file()
     for file in (one, two):
-        await library.create(file, FileInternal(key=file.file_id))
+        await library.create(file, FileInternal(key=file.file_id), now=NOW)
 
     with pytest.raises(NotFound):
         await library.share([one.file_id, "f000"], "x-g1", now=NOW)
@@ -118,10 +118,10 @@ async def test_sharing_is_noted_for_all_files_or_for_none(library: RedisFileLibr
 
 async def test_a_retired_file_is_not_shared_any_more(library: RedisFileLibrary) -> None:
     file = make_file()
-    await library.create(file, FileInternal(key="a"))
+    await library.create(file, FileInternal(key="a"), now=NOW)
     stored = await library.get(file.file_id)
     assert stored
-    await library.replace(stored, file, FileInternal(key="a", retired=True))
+    await library.replace(stored, file, FileInternal(key="a", retired=True), now=NOW)
 
     with pytest.raises(NotFound):
         await library.share([file.file_id], "x-g1", now=NOW)
@@ -129,11 +129,11 @@ async def test_a_retired_file_is_not_shared_any_more(library: RedisFileLibrary) 
 
 async def test_a_deleted_file_leaves_nothing(library: RedisFileLibrary) -> None:
     file = make_file()
-    await library.create(file, FileInternal(key="a"))
+    await library.create(file, FileInternal(key="a"), now=NOW)
     await library.share([file.file_id], "x-g1", now=NOW)
 
-    await library.delete(file.file_id)
-    await library.delete(file.file_id)
+    await library.delete(file.file_id, now=NOW)
+    await library.delete(file.file_id, now=NOW)
 
     assert await library.get(file.file_id) is None
     assert await library.shares(file.file_id) == []

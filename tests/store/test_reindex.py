@@ -172,7 +172,7 @@ async def test_the_library_of_files_is_rebuilt_too(
 ) -> None:
     library = RedisFileLibrary(records.connection, records.documents)
     for second in range(3):
-        await library.create(make_file(NOW + timedelta(seconds=second)), FileInternal(key="k"))
+        await library.create(make_file(NOW + timedelta(seconds=second)), FileInternal(key="k"), now=NOW)
     before = (await library.page()).documents
     await store.client.delete(f"{keys.LIBRARY}:i:files")
 

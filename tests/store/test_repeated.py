@@ -144,18 +144,18 @@ async def test_files_of_the_library_are_written_shared_and_deleted_twice_without
 ) -> None:
     library = RedisFileLibrary(records.connection, records.documents)
     file = make_file()
-    await library.create(file, FileInternal())
+    await library.create(file, FileInternal(), now=NOW)
     stored = await library.get(file.file_id)
     assert stored
-    await library.replace(stored, replace(file, name="Another"), FileInternal())
+    await library.replace(stored, replace(file, name="Another"), FileInternal(), now=NOW)
     await library.share([file.file_id], "00g1", now=NOW)
     shares = await library.shares(file.file_id)
-    await library.delete(file.file_id)
+    await library.delete(file.file_id, now=NOW)
 
     assert [first == second for first, second in twice] == [True] * len(twice)
     assert shares == ["00g1"]
     with pytest.raises(Conflict):
-        await library.replace(stored, replace(file, name="Late"), FileInternal())
+        await library.replace(stored, replace(file, name="Late"), FileInternal(), now=NOW)
 
 
 def make_file() -> ServerProvidedFile:

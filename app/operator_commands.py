@@ -1,12 +1,14 @@
 """`cds-server operator`: who works for the utility, also while servers run."""
 
 import contextlib
+import getpass
 from collections.abc import AsyncIterator, Callable
 from datetime import UTC, datetime
 from typing import Final
 
 from app.crypto.tokens import Randomness
 from app.domain import operators
+from app.domain.feed import Actor
 from app.errors import ConfigurationError
 from app.settings import Settings
 from app.store.operators import SCRIPTS, RedisOperators
@@ -31,6 +33,15 @@ async def store_of(settings: Settings) -> AsyncIterator[RedisOperators]:
         yield RedisOperators(connection)
 
 
+def somebody() -> Actor:
+    """Who runs the command, for the audit log: whoever may do that on this machine may do everything."""
+    try:
+        name = getpass.getuser()
+    except (OSError, KeyError):  # the user of a container often has no name; up to Python 3.12 that was a KeyError
+        name = "unknown"
+    return Actor(name=name, role=operators.Role.ADMIN, via="cli")
+
+
 async def add(settings: Settings, name: str, role: str, show_key: Tell, tell: Tell) -> bool:
     """Make an operator; False when the name is taken.
 
@@ -48,7 +59,8 @@ async def add(settings: Settings, name: str, role: str, show_key: Tell, tell: Te
     if not operators.is_name(name):
         raise ConfigurationError([f"NAME has to be {operators.NAME_RULE}."])
     async with store_of(settings) as store:
-        key = await operators.add(store, Randomness(), name, operators.Role(role), now=datetime.now(UTC))
+        now = datetime.now(UTC)
+        key = await operators.add(store, Randomness(), somebody(), name, operators.Role(role), now=now)
     if key is None:
         tell(f"There is an operator {name} already; revoke that one first, or choose another name.")
         return False
@@ -71,7 +83,7 @@ async def show(settings: Settings, tell: Tell) -> bool:
 async def revoke(settings: Settings, name: str, tell: Tell) -> bool:
     """Forget an operator; False when there is none of that name. Raises as `store_of` does."""
     async with store_of(settings) as store:
-        known = await store.revoke(name)
+        known = await operators.revoke(store, somebody(), name, now=datetime.now(UTC))
     tell(
         f"The key of operator {name} is worthless now, on running servers within {operators.CHECK_SECONDS} seconds."
         if known
