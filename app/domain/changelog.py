@@ -13,9 +13,19 @@ from app.domain.records import Change
 from app.schemas.messages import Message, MessageInternal, MessageStatus, MessageType, RelatedType
 
 
-def server_message(context: Context, change: Change, type_: MessageType, **fields: Any) -> Message:  # noqa: ANN401
-    """A Message that the Server creates now: unread, `complete` and unrelated unless `fields` say otherwise."""
-    message_id = context.randomness.object_id(change.registration_id, "m")
+def server_message(
+    context: Context,
+    change: Change,
+    type_: MessageType,
+    *,
+    message_id: str = "",
+    **fields: Any,  # noqa: ANN401 -- any of a Message
+) -> Message:
+    """A Message that the Server creates now: unread, `complete` and unrelated unless `fields` say otherwise.
+
+    Its id is a random one unless the caller knows what it has to be.
+    """
+    message_id = message_id or context.randomness.object_id(change.registration_id, "m")
     fields = {"previous_uri": None, "status": MessageStatus.COMPLETE} | fields
     return Message(
         message_id=message_id,
