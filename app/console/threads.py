@@ -24,6 +24,9 @@ from app.domain.records import Stored
 from app.schemas.messages import GrantRequest, Message, MessageInternal, MessageType, RelatedType
 
 _MOST_LINKS: Final = 20
+_ALWAYS_COMPLETE: Final = frozenset(
+    {MessageType.NOTIFICATION, MessageType.PRIVATE_MESSAGE, MessageType.CLIENT_SUBMISSION}
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +59,8 @@ class Entry:
     type: MessageType
     type_name: str
     status: Badge
+    shows_status: bool
+    """Whether the status says something: those of news and of submissions are always complete."""
     author: str
     from_client: bool
     created: Moment
@@ -118,6 +123,7 @@ def _entry(
         type=message.type,
         type_name=wording.type_name(message.type),
         status=wording.badge(message.status),
+        shows_status=message.type not in _ALWAYS_COMPLETE,
         author=author_of(context, message),
         from_client=message.creator is not None,
         created=wording.moment(message.created, now, catalog),
