@@ -172,8 +172,7 @@ class Change:
     """grant_id to the moment when time changes the Grant, or None when nothing is due any more. Whoever looks after
     all registrations is reminded then (`app.domain.directory.Directory.due`)."""
     reminders: dict[str, datetime | None] = field(default_factory=dict)
-    """Ids of other objects, likewise. Those of a Credential need not be here: `app.domain.reminders` knows when they
-    are, and puts of a Credential see to them."""
+    """Ids of other objects, likewise. What `app.domain.reminders` can tell from an object itself need not be here."""
     unchanged: list[Stored[Any]] = field(default_factory=list)
     """Objects that are not written, but on whose state the change rests: `apply` raises Conflict when one has
     changed."""

@@ -22,7 +22,7 @@ def reminder_of(item: AnyObject, internal: Any) -> datetime | None:  # noqa: ANN
     match item:
         case Grant():
             return next_due(State(item, internal))
-        case Credential():
+        case Credential() if isinstance(internal, CredentialInternal):
             return expiry_notice(item, internal)
         case Message() if isinstance(internal, MessageInternal):
             return request_due(item, internal)

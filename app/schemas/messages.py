@@ -107,6 +107,17 @@ class Message(Struct, kw_only=True, frozen=True):
     currency: str | UnsetType = UNSET
 
 
+class MailedCode(Struct, kw_only=True, frozen=True):
+    """A code that was mailed to an address, which whoever reads its mails can enter."""
+
+    address: str
+    digest: str
+    """Of the code, with what it is for."""
+    expires: int
+    """Unix seconds."""
+    attempts_left: int
+
+
 class MessageInternal(Struct, kw_only=True, frozen=True, omit_defaults=True):
     """What we know about a Message and do not show."""
 
@@ -121,3 +132,13 @@ class MessageInternal(Struct, kw_only=True, frozen=True, omit_defaults=True):
     """On a reply: message_id of the Message with which the exchange began."""
     noted: bool = False
     """On a private_message of a Client: an operator has seen it or replied to it."""
+    link_expires: int = 0
+    """On an onboarding request: the Unix second from which its link opens nothing any more; 0 when it never does."""
+    renewed_by: str = ""
+    """On an onboarding request whose link has expired: message_id of the request that came in its place."""
+    to_accept: bool = False
+    """On an onboarding request that is pending: what was submitted needs nobody's review, only its answer is due."""
+    code: MailedCode | None = None
+    """On the request of an e-mail verification: the newest code, until it is entered."""
+    calls: list[str] = field(default_factory=list)
+    """On an onboarding request: ids of signed calls about it that have had their effect, the last ones."""

@@ -6,18 +6,17 @@ entry of the stream. With one command per object and index the store took 1.7 ti
 """
 
 import secrets
-from collections.abc import Mapping
-from datetime import datetime
 from typing import Any, Literal, Protocol
 
 from msgspec import Struct, field
 
 from app.crypto.tokens import digest
 from app.domain.records import AnyObject, Change, NewCode, Nothing, Put, Stored
-from app.domain.reminders import expiry_notice
+from app.domain.reminders import reminder_of
 from app.schemas.clients import Client
 from app.schemas.credentials import Credential
 from app.schemas.encoding import encode
+from app.schemas.messages import Message
 from app.schemas.registrations import Registration
 from app.store import indexes, keys
 from app.store.documents import Documents
@@ -111,7 +110,7 @@ class Writer:
         fields: list[bytes] = []
         for number, put in enumerate(change.puts, 1):
             self._add(plan, fields, number, put)
-        _remind(plan, change.due | change.reminders)
+        _remind(plan, change)
         return encode(plan), SEPARATOR.join(fields)
 
     def _add(self, plan: Plan, fields: list[bytes], number: int, put: Put) -> None:
@@ -170,15 +169,10 @@ def _add_to_shard(plan: Plan, number: int, put: Put, internal: Any) -> None:  # 
         plan.enlist.setdefault(name, []).append(number)
     for name in shard_indexes_of(old.object, old.internal) - now_in if old else ():
         plan.delist.setdefault(name, []).append(_member(item))
-    match item:
-        case Credential():
-            at = expiry_notice(item, internal)
-            if at != (expiry_notice(old.object, old.internal) if old else None):
-                _remind(plan, {item.credential_id: at})
-        case Registration() | Client():
-            words = new_words(item, old.object if old else None)
-            if words is not None:
-                plan.words.append((indexes.identity(item), "\n".join(words)))
+    if isinstance(item, Registration | Client):
+        words = new_words(item, old.object if old else None)
+        if words is not None:
+            plan.words.append((indexes.identity(item), "\n".join(words)))
 
 
 def _member(item: AnyObject) -> str:
@@ -187,7 +181,14 @@ def _member(item: AnyObject) -> str:
     return str(getattr(item, field_name or "registration_id"))
 
 
-def _remind(plan: Plan, moments: Mapping[str, datetime | None]) -> None:
+def _remind(plan: Plan, change: Change) -> None:
+    """Note when something has to be done about objects: what the change says comes before what they say themselves."""
+    moments = change.due | change.reminders
+    for put in change.puts:
+        if isinstance(put.object, Credential | Message):
+            at = reminder_of(put.object, put.internal)
+            if at != (reminder_of(put.old.object, put.old.internal) if put.old else None):
+                moments.setdefault(_member(put.object), at)
     for one, at in moments.items():
         if at is None:
             plan.forgotten.append(one)

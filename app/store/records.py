@@ -111,8 +111,9 @@ class RedisRecords:
 
     async def due_grants(self, access: Access) -> Sequence[Stored[Grant]]:
         """See `Records.due_grants`."""
-        script_keys = [keys.prefix(access.registration_id)]
-        flat = await self.connection.run("due", script_keys, int(access.now.timestamp()), DUE_BATCH)
+        rid = access.registration_id
+        script_keys = [keys.prefix(rid), keys.due(rid[:2])]
+        flat = await self.connection.run("due", script_keys, int(access.now.timestamp()), DUE_BATCH, rid)
         return [self.stored(Grant, *flat[at : at + 3]) for at in range(0, len(flat), 3)]
 
     async def apply(self, change: Change) -> None:

@@ -1,6 +1,6 @@
 -- Read Grants whose time has come.
--- KEYS  1 registration prefix
--- ARGV  1 now (Unix seconds)  2 how many at most
+-- KEYS  1 registration prefix  2 what is due in the shard
+-- ARGV  1 now (Unix seconds)  2 how many at most  3 registration_id
 -- Returns document, internal part or false, and position of each. Entries without a Grant are forgotten.
 local prefix = KEYS[1]
 local answer = {}
@@ -13,6 +13,7 @@ for _, id in ipairs(redis.call('ZRANGEBYSCORE', prefix .. ':due', '-inf', ARGV[1
     answer[#answer + 1] = position
   else
     redis.call('ZREM', prefix .. ':due', id)
+    redis.call('ZREM', KEYS[2], ARGV[3] .. '-' .. id)
   end
 end
 return answer
