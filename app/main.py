@@ -12,6 +12,7 @@ from starlette.types import Receive, Scope, Send
 from app import console
 from app.api import clients, coverage, credentials, files, grants, health, messages, onboarding, server_metadata
 from app.catalog import Catalog
+from app.console.identity_provider import CALLBACK_PATH as OPERATOR_CALLBACK_PATH
 from app.crypto.key_files import open_sealer
 from app.crypto.signing_keys import open_signer
 from app.crypto.tokens import Randomness
@@ -104,6 +105,7 @@ class Parts:
     randomness: Randomness | None = None
     store: StoreConnection | None = None
     identity_provider: IdentityProvider | None = None
+    operator_identity_provider: IdentityProvider | None = None
 
 
 class Service:
@@ -165,8 +167,10 @@ class Service:
         self.draining = True
         if self._runtime:
             await self._runtime.stop()
-        if self.state and self.state["identity_provider"]:
-            await self.state["identity_provider"].close()
+        if self.state:
+            for provider in (self.state["identity_provider"], self.state["operator_identity_provider"]):
+                if provider:
+                    await provider.close()
         if self._connection:
             await self._connection.close()
         if self._store and self._store is not self.parts.store:
@@ -262,6 +266,8 @@ def build_state(settings: Settings, catalog: Catalog, connection: Connection, pa
         authorizations=RedisAuthorizations(connection),
         users=RedisUsers(connection),
         identity_provider=parts.identity_provider or open_identity_provider(settings, parts.clock),
+        operator_identity_provider=parts.operator_identity_provider
+        or open_operator_identity_provider(settings, parts.clock),
         opened_files=RedisOpenedFiles(records),
         directory=RedisDirectory(records),
         operators=OperatorKeys(RedisOperators(connection), settings.operator_bootstrap_key),
@@ -280,15 +286,40 @@ def background_jobs(state: State) -> list[Job]:
 
 
 def open_identity_provider(settings: Settings, clock: Callable[[], float]) -> IdentityProvider | None:
-    """The identity provider of the settings, which is not asked for anything yet."""
-    issuer, client_id = settings.user_oidc_issuer, settings.user_oidc_client_id
-    if issuer is None or client_id is None or settings.user_oidc_client_secret is None:
+    """The identity provider of users, which is not asked for anything yet."""
+    return _open_provider(
+        settings.user_oidc_issuer,
+        settings.user_oidc_client_id,
+        settings.user_oidc_client_secret,
+        settings.public_url + identity_provider.CALLBACK_PATH,
+        clock,
+    )
+
+
+def open_operator_identity_provider(settings: Settings, clock: Callable[[], float]) -> IdentityProvider | None:
+    """The identity provider of operators, likewise."""
+    return _open_provider(
+        settings.operator_oidc_issuer,
+        settings.operator_oidc_client_id,
+        settings.operator_oidc_client_secret,
+        settings.public_url + OPERATOR_CALLBACK_PATH,
+        clock,
+    )
+
+
+def _open_provider(
+    issuer: str | None,
+    client_id: str | None,
+    client_secret: str | None,
+    redirect_uri: str,
+    clock: Callable[[], float],
+) -> IdentityProvider | None:
+    if issuer is None or client_id is None or client_secret is None:
         return None
     # Its libraries take a fifth of a second and some memory, which only those should spend who have a provider.
     from app.identity.provider import Agreement, OpenIdProvider  # noqa: PLC0415
 
-    redirect_uri = settings.public_url + identity_provider.CALLBACK_PATH
-    return OpenIdProvider(Agreement(issuer, client_id, settings.user_oidc_client_secret, redirect_uri), clock)
+    return OpenIdProvider(Agreement(issuer, client_id, client_secret, redirect_uri), clock)
 
 
 def create_app(settings: Settings, catalog: Catalog) -> Service:

@@ -147,6 +147,40 @@ TABLE: tuple[Setting, ...] = (
         values.operator_key,
     ),
     Setting(
+        "CDS_OPERATOR_OIDC_ISSUER",
+        "operator_oidc_issuer",
+        "",
+        "URL",
+        "The OpenID Connect provider that signs operators in to the console, exactly as it names itself;"
+        " https unless it is this machine; without it they sign in with operator keys alone.",
+        values.issuer_url,
+    ),
+    Setting(
+        "CDS_OPERATOR_OIDC_CLIENT_ID",
+        "operator_oidc_client_id",
+        "",
+        "text",
+        "What that provider knows the console by; its redirect URI there is CDS_PUBLIC_URL/console/oidc/callback.",
+        values.text,
+    ),
+    Setting(
+        "CDS_OPERATOR_OIDC_CLIENT_SECRET",
+        "operator_oidc_client_secret",
+        "",
+        "text",
+        "The secret that goes with CDS_OPERATOR_OIDC_CLIENT_ID.",
+        values.text,
+    ),
+    Setting(
+        "CDS_OPERATOR_OIDC_ROLE_CLAIM",
+        "operator_oidc_role_claim",
+        "roles",
+        "claim",
+        "The claim that says what an operator may do, with dots for what is inside of another"
+        " (realm_access.roles): viewer, support or admin, or several of them.",
+        values.text,
+    ),
+    Setting(
         "CDS_USER_OIDC_ISSUER",
         "user_oidc_issuer",
         "",
@@ -284,10 +318,6 @@ TABLE: tuple[Setting, ...] = (
 
 NOT_YET = frozenset(
     {
-        "CDS_OPERATOR_OIDC_ISSUER",
-        "CDS_OPERATOR_OIDC_CLIENT_ID",
-        "CDS_OPERATOR_OIDC_CLIENT_SECRET",
-        "CDS_OPERATOR_OIDC_ROLE_CLAIM",
         "CDS_METRICS",
     }
 )
@@ -313,6 +343,10 @@ class Settings:
     code_ttl_seconds: int
     refresh_token_ttl_seconds: int
     operator_bootstrap_key: str | None = field(repr=False)
+    operator_oidc_issuer: str | None
+    operator_oidc_client_id: str | None
+    operator_oidc_client_secret: str | None = field(repr=False)
+    operator_oidc_role_claim: str
     user_oidc_issuer: str | None
     user_oidc_client_id: str | None
     user_oidc_client_secret: str | None = field(repr=False)
@@ -382,7 +416,8 @@ def contradictions(settings: Settings) -> list[str]:
         problems.append("CDS_WORKERS needs to be 1 with CDS_FILES_URL=memory:, because memory is not shared.")
     if settings.store_wait_replicas and own_store:
         problems.append("CDS_STORE_WAIT_REPLICAS needs to be 0 with this CDS_STORE_URL, because it has no replicas.")
-    problems += incomplete(settings, "user_oidc_issuer", "user_oidc_client_id", "user_oidc_client_secret")
+    for who in ("operator", "user"):
+        problems += incomplete(settings, *(f"{who}_oidc_{part}" for part in ("issuer", "client_id", "client_secret")))
     return problems + incomplete(settings, "smtp_url", "mail_from")
 
 

@@ -199,6 +199,7 @@ async def make_server(demo_catalog: Catalog, clock: Clock) -> AsyncIterator[Make
             catalog: Catalog | None = None,
             store: StoreConnection | None = None,
             identity_provider: IdentityProvider | None = None,
+            operator_identity_provider: IdentityProvider | None = None,
             **environment: str,
         ) -> Server:
             settings = Settings.from_environment(
@@ -214,7 +215,13 @@ async def make_server(demo_catalog: Catalog, clock: Clock) -> AsyncIterator[Make
                 }
             )
             own = store or StoreConnection(memory_client(), is_cluster=False, wait_replicas=0)
-            parts = Parts(now=clock, clock=clock.monotonic, store=own, identity_provider=identity_provider)
+            parts = Parts(
+                now=clock,
+                clock=clock.monotonic,
+                store=own,
+                identity_provider=identity_provider,
+                operator_identity_provider=operator_identity_provider,
+            )
             service = Service(settings, catalog or demo_catalog, parts)
             await service.start()
             stack.push_async_callback(service.stop)

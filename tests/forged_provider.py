@@ -32,8 +32,9 @@ class ForgedProvider:
     `claims` are put over honest ones (None takes one away), `answers` replaces what a path answers.
     """
 
-    def __init__(self, clock: Clock) -> None:
+    def __init__(self, clock: Clock, callback: str = CALLBACK) -> None:
         self.clock = clock
+        self.callback = callback
         self.keys = [ECKey.generate_key("P-256", {"kid": "k1", "alg": "ES256", "use": "sig"})]
         self.signing_key: ECKey = self.keys[0]
         self.claims: dict[str, Any] = {}
@@ -49,7 +50,7 @@ class ForgedProvider:
 
     def as_seen_by_the_server(self) -> OpenIdProvider:
         """The client side, which is the one under test."""
-        agreement = Agreement(ISSUER, CLIENT_ID, CLIENT_SECRET, CALLBACK)
+        agreement = Agreement(ISSUER, CLIENT_ID, CLIENT_SECRET, self.callback)
         return OpenIdProvider(
             agreement,
             self.clock.monotonic,
@@ -64,7 +65,7 @@ class ForgedProvider:
         code = f"code-{len(self._codes)}"
         self._codes[code] = query
         answer = {"code": code, "state": query["state"], "iss": ISSUER} | instead
-        return CALLBACK + "?" + urlencode({name: value for name, value in answer.items() if value is not None})
+        return self.callback + "?" + urlencode({name: value for name, value in answer.items() if value is not None})
 
     async def _answer(self, request: httpx.Request) -> httpx.Response:
         self.asked.append(request.url.path)
@@ -106,7 +107,7 @@ class ForgedProvider:
             assert [unquote_plus(part) for part in basic.split(":")] == [CLIENT_ID, CLIENT_SECRET]
         asked = self._codes.pop(form["code"], None)
         challenge = base64.urlsafe_b64encode(hashlib.sha256(form["code_verifier"].encode()).digest()).rstrip(b"=")
-        if asked is None or asked["code_challenge"] != challenge.decode() or form["redirect_uri"] != CALLBACK:
+        if asked is None or asked["code_challenge"] != challenge.decode() or form["redirect_uri"] != self.callback:
             return json_response({"error": "invalid_grant", "error_description": "code-secret"}, status=400)
         return json_response({"token_type": "Bearer", "access_token": "access-1", "id_token": self._id_token(asked)})
 

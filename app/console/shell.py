@@ -42,6 +42,10 @@ FORMS: Final = "console"
 _HEADINGS: Final = {
     "insufficient_role": "This needs another role",
     "foreign_form": "Nothing was done",
+    "cookies_needed": "We need a cookie here",
+    "request_over": "This sign-in is over",
+    "sign_in_failed": "You are not signed in",
+    "sign_in_unavailable": "You cannot sign in right now",
     "not_found": "There is nothing here",
     "method_not_allowed": "There is nothing here",
     "conflict": "Somebody was faster",
@@ -118,7 +122,7 @@ async def signed_in(request: Request[State], roles: frozenset[Role] = VIEWING, a
         InsufficientRole: The operator is of another role.
     """
     state = request.state
-    request.scope[ERROR_PAGE] = partial(_error_page, request)
+    own_errors(request)
     handle = operator_handle(request)
     found = (
         await operator_sessions.current(state["operator_sessions"], state["operators"], handle, now=state["now"]())
@@ -127,7 +131,7 @@ async def signed_in(request: Request[State], roles: frozenset[Role] = VIEWING, a
     )
     if found is None:
         raise SignInNeeded("Sign in to the console first.")
-    note_operator(request, found.operator.name)
+    note_operator(request, found.session.log_name)
     actor = Actor(name=found.operator.name, role=found.operator.role, via="console")
     acting = Acting(found.operator, acting_as(state["context"], actor, action), actor, found)
     request.scope[_ACTING] = acting
@@ -147,11 +151,17 @@ async def posted(request: Request[State], roles: frozenset[Role], action: str) -
         ForeignForm: It did not come from a page of this session.
         InvalidRequest: It is not a form.
     """
+    own_errors(request)
     require_own_site(request)
     acting = await signed_in(request, roles, action)
     form = Form(await read_form_pairs(request))
     require_token(request, acting, form.get("form_token"))
     return acting, form
+
+
+def own_errors(request: Request[State]) -> None:
+    """From now on the errors of this request are pages of the console."""
+    request.scope[ERROR_PAGE] = partial(_error_page, request)
 
 
 def require_token(request: Request[State], acting: Acting, token: str) -> None:

@@ -9,7 +9,7 @@ from urllib.parse import quote
 
 from starlette.requests import Request
 
-from app.console.shell import CONSOLE, FORMS, SIGN_IN_PATH, STYLE, console_route, to_console
+from app.console.shell import CONSOLE, FORMS, SIGN_IN_PATH, STYLE, console_route, own_errors, to_console
 from app.domain import operator_sessions
 from app.domain.operator_sessions import Newcomer
 from app.errors import WrongLogin
@@ -39,6 +39,7 @@ _OWN_PAGE: Final = re.compile(r"/console(?:[/?][A-Za-z0-9/?&=%._~+:@!$'()*,;-]*)
 
 async def show(request: Request[State]) -> Answer:
     """GET of the sign-in page; whoever is signed in goes straight on."""
+    own_errors(request)
     state, handle = request.state, operator_handle(request)
     if handle and await operator_sessions.current(
         state["operator_sessions"], state["operators"], handle, now=state["now"]()
@@ -49,6 +50,7 @@ async def show(request: Request[State]) -> Answer:
 
 async def sign_in(request: Request[State]) -> Answer:
     """POST of the sign-in form."""
+    own_errors(request)
     form, browser = await read_form(request), browser_of(request)
     require_own_form(request, form, browser.secret, SIGN_IN)
     next_ = own_page(form.get("next", ""))
@@ -78,6 +80,7 @@ async def sign_out(request: Request[State]) -> Answer:
     Without a session, or with the token of one that is over, the browser forgets it all the same; what comes from
     another site changes nothing.
     """
+    own_errors(request)
     require_own_site(request)
     state, handle = request.state, operator_handle(request)
     if handle:
@@ -100,6 +103,11 @@ def sign_in_path(request: Request[State], next_: str = CONSOLE, *, stopped: bool
     query = [STOPPED] if stopped else []
     query += [f"next={quote(next_, safe='/')}"] if own_page(next_) != CONSOLE else []
     return base_path(request.state) + SIGN_IN_PATH + ("?" + "&".join(query) if query else "")
+
+
+def _oidc_path(request: Request[State], next_: str) -> str:
+    query = f"?next={quote(next_, safe='/')}" if next_ != CONSOLE else ""
+    return f"{base_path(request.state)}{SIGN_IN_PATH}/oidc{query}"
 
 
 async def _with_key(request: Request[State], key: str) -> Newcomer:
@@ -134,7 +142,7 @@ def _form(request: Request[State], *, next_: str, failure: str = "") -> Answer:
         lead="",
         form_token=form_token(browser.secret, SIGN_IN),
         next=next_ if next_ != CONSOLE else "",
-        oidc="",
+        oidc=_oidc_path(request, next_) if state["operator_identity_provider"] else "",
         failure=failure,
         hours=operator_sessions.LONGEST_SECONDS // 3600,
         stopped=_STOPPED if STOPPED in request.query_params else "",

@@ -98,7 +98,7 @@ class UserSession(Struct, kw_only=True, frozen=True):
 
 
 class SignInAttempt(Struct, kw_only=True, frozen=True):
-    """A user's way to the identity provider and back. Nothing in it opens anything without the browser's cookie."""
+    """The way of a user, or of an operator, to the identity provider and back. Nothing in it opens anything without the browser's cookie."""
 
     browser_digest: str
     """Digest of a cookie: the one browser that may come back."""
@@ -110,6 +110,8 @@ class SignInAttempt(Struct, kw_only=True, frozen=True):
     """Whether the user has to prove anew who it is (`prompt=login`)."""
     started_at: int
     """Unix seconds."""
+    console_page: str = ""
+    """The page of the console to go on to; empty for a user, who never gets into the console."""
 
 
 class UserGrant(NamedTuple):

@@ -1,5 +1,7 @@
 """Signing real customers in with the OpenID Connect provider of the utility: the rules, without the HTTP.
 
+Operators sign in with theirs in the same way (`app.domain.operator_sign_in`).
+
 The code flow with PKCE, `state` and `nonce`. What has to stay secret between the two halves of a sign-in is made of
 the browser's own cookie, so that an answer is good for nobody but the browser that asked for it, and nothing in the
 store helps anybody else.
@@ -118,6 +120,15 @@ class IssuedTokens(NamedTuple):
     access_token: str | None
 
 
+class Proven(NamedTuple):
+    """What a sign-in has proven: the claims of an ID token that is about it, and who the user is at the provider."""
+
+    metadata: ProviderMetadata
+    claims: Mapping[str, Any]
+    tokens: IssuedTokens
+    subject: str
+
+
 class IdentityProvider(Protocol):
     """An OpenID Connect provider, over HTTP.
 
@@ -171,15 +182,17 @@ async def begin(
     return url
 
 
-async def attempt_of(users: UserStore, answer: SignInAnswer, *, browser_digest: str, now: datetime) -> SignInAttempt:
-    """The attempt that an answer belongs to. It can be asked for once.
+async def attempt_of(
+    users: UserStore, answer: SignInAnswer, *, browser_digest: str, now: datetime, console: bool = False
+) -> SignInAttempt:
+    """The attempt that an answer belongs to, of a user or else to get into the console. It can be asked for once.
 
     Raises:
         RequestOver: There is none, or there is none any more.
         CookiesNeeded: It is not this browser's.
     """
     attempt = await users.take_sign_in(answer.state, now=now) if answer.state else None
-    if attempt is None:
+    if attempt is None or bool(attempt.console_page) != console:
         raise RequestOver(_OVER)
     if not hmac.compare_digest(attempt.browser_digest, browser_digest):
         raise CookiesNeeded(_OTHER_BROWSER)
@@ -189,7 +202,17 @@ async def attempt_of(users: UserStore, answer: SignInAnswer, *, browser_digest: 
 async def finish(
     provider: IdentityProvider, attempt: SignInAttempt, answer: SignInAnswer, *, browser_secret: str, now: datetime
 ) -> User:
-    """The user whom the identity provider has found out in an attempt.
+    """The user whom the identity provider has found out in an attempt. Raises as `prove` does."""
+    proven = await prove(provider, attempt, answer, browser_secret=browser_secret, now=now)
+    name = shown_name(proven.claims) or await _name_from_userinfo(provider, proven)
+    # An issuer is a URL without a fragment, so the two parts cannot run into each other.
+    return User(f"oidc:{proven.metadata.issuer}#{proven.subject}", name or _NAMELESS, sandbox=False)
+
+
+async def prove(
+    provider: IdentityProvider, attempt: SignInAttempt, answer: SignInAnswer, *, browser_secret: str, now: datetime
+) -> Proven:
+    """What the identity provider has found out in an attempt.
 
     Raises:
         SignInStopped: The user did not go through with it.
@@ -207,10 +230,20 @@ async def finish(
     require_claims(claims, metadata.issuer, provider.client_id, nonce=_nonce(browser_secret, state), now=now)
     if attempt.again:
         require_recent_sign_in(claims, since=attempt.started_at)
-    subject = subject_of(claims)
-    name = shown_name(claims) or await _name_from_userinfo(provider, metadata, tokens, subject)
-    # An issuer is a URL without a fragment, so the two parts cannot run into each other.
-    return User(f"oidc:{metadata.issuer}#{subject}", name or _NAMELESS, sandbox=False)
+    return Proven(metadata, claims, tokens, subject_of(claims))
+
+
+async def claims_from_userinfo(provider: IdentityProvider, proven: Proven) -> dict[str, Any]:
+    """What the provider says beside the ID token; nothing when it has no place for that.
+
+    Raises:
+        IdentityProviderUnavailable, SignInFailed: It does not answer, or with nonsense.
+    """
+    if proven.metadata.userinfo_endpoint is None or proven.tokens.access_token is None:
+        return {}
+    claims = await provider.userinfo(proven.tokens.access_token)
+    # Core 5.3.2: without the same sub it may be about somebody else.
+    return claims if claims.get("sub") == proven.subject else {}
 
 
 def usable_metadata(document: object, issuer: str) -> Mapping[str, Any]:
@@ -220,7 +253,7 @@ def usable_metadata(document: object, issuer: str) -> Mapping[str, Any]:
         SignInFailed: It is none.
     """
     if not isinstance(document, dict) or document.get("issuer") != issuer:
-        raise failed("discovery: the issuer is not CDS_USER_OIDC_ISSUER")
+        raise failed("discovery: the issuer is not the one of the settings")
     for name in ("authorization_endpoint", "token_endpoint", "jwks_uri", "userinfo_endpoint"):
         url = document.get(name)
         if not (name == "userinfo_endpoint" and url is None) and not is_endpoint(url, issuer):
@@ -338,18 +371,12 @@ async def _proven_claims(provider: IdentityProvider, metadata: ProviderMetadata,
         raise failed(f"ID token: {error}") from error
 
 
-async def _name_from_userinfo(
-    provider: IdentityProvider, metadata: ProviderMetadata, tokens: IssuedTokens, subject: str
-) -> str:
+async def _name_from_userinfo(provider: IdentityProvider, proven: Proven) -> str:
     """The name of a user of whom the ID token does not tell it. Nobody is turned away for the lack of a name."""
-    if metadata.userinfo_endpoint is None or tokens.access_token is None:
-        return ""
     try:
-        claims = await provider.userinfo(tokens.access_token)
+        return shown_name(await claims_from_userinfo(provider, proven))
     except SignInFailed:
         return ""
-    # Core 5.3.2: without the same sub it may be about somebody else.
-    return shown_name(claims) if claims.get("sub") == subject else ""
 
 
 def _nonce(browser_secret: str, state: str) -> str:

@@ -5,9 +5,8 @@ as it is for the API, so whoever loses it is out within `app.domain.operators.CH
 at once.
 """
 
-from collections.abc import Mapping
 from datetime import datetime
-from typing import Any, Final, NamedTuple, Protocol
+from typing import Final, NamedTuple, Protocol
 
 from msgspec import Struct
 from msgspec.structs import replace
@@ -26,9 +25,6 @@ _NOTE_SECONDS: Final = 60
 """How exactly the last use is known: noting it is a write, which not every page should cost."""
 
 _MAX_KEY_LENGTH: Final = 200
-_ROLES: Final = (Role.ADMIN, Role.SUPPORT, Role.VIEWER)
-"""The roles that may use the console, the mightiest first."""
-
 WRONG_KEY: Final = "This is not the key of an operator. It may have been revoked."
 FOR_SYSTEMS: Final = (
     "This key is for systems that check access tokens. The console needs one of a viewer, support or admin."
@@ -38,17 +34,31 @@ FOR_SYSTEMS: Final = (
 class OperatorSession(Struct, frozen=True, kw_only=True):
     """Somebody who has signed in to the console."""
 
-    name: str
-    """As the audit log has it. Of those whom the identity provider knows it ends with who they are there, in brackets,
-    which no name of a key can have."""
     shown: str
-    """What pages call the operator."""
+    """What pages call the operator: the name that goes with the key, or what the identity provider says."""
     role: Role
+    """At the beginning."""
     key_digest: str = ""
     """Of the key; empty after a sign-in with the identity provider."""
+    subject: str = ""
+    """Who the operator is at the identity provider, for ever; empty after a sign-in with a key."""
     started_at: int
     seen_at: int
     """Unix seconds, like `started_at`; at most a minute behind the last use."""
+
+    @property
+    def name(self) -> str:
+        """As the audit log has it.
+
+        What somebody is called at the identity provider may be their own choice, so who they are there stands behind
+        it, in brackets, which no name of a key can have.
+        """
+        return f"{self.shown} [{self.subject}]" if self.subject else self.shown
+
+    @property
+    def log_name(self) -> str:
+        """As log lines have it, where no names of people belong."""
+        return f"oidc:{self.subject}" if self.subject else self.shown
 
 
 class OperatorSessionStore(Protocol):
@@ -79,10 +89,10 @@ class SignedIn(NamedTuple):
 class Newcomer(NamedTuple):
     """Somebody who has just proven to be an operator; as in `OperatorSession`."""
 
-    name: str
     shown: str
     role: Role
     key_digest: str = ""
+    subject: str = ""
 
 
 async def with_key(keys: OperatorKeys, key: str, *, now: datetime) -> Newcomer:
@@ -99,24 +109,7 @@ async def with_key(keys: OperatorKeys, key: str, *, now: datetime) -> Newcomer:
         raise WrongLogin(WRONG_KEY)
     if operator.role not in VIEWING:
         raise WrongLogin(FOR_SYSTEMS)
-    return Newcomer(operator.name, operator.name, operator.role, digest(key))
-
-
-def role_among(claims: Mapping[str, Any], claim: str) -> Role | None:
-    """The mightiest role that a claim of an identity provider names; None when it names none.
-
-    Args:
-        claim: Its name, or its path with dots (`realm_access.roles`). Its value is a text, roles with blanks or commas
-            between them, or a list of texts.
-    """
-    value: Any = claims.get(claim, claims)
-    if value is claims:
-        for part in claim.split("."):
-            value = value.get(part) if isinstance(value, Mapping) else None
-    if isinstance(value, str):
-        value = value.replace(",", " ").split()
-    named = {one for one in value if isinstance(one, str)} if isinstance(value, list) else set()
-    return next((role for role in _ROLES if role in named), None)
+    return Newcomer(operator.name, operator.role, key_digest=digest(key))
 
 
 async def begin(

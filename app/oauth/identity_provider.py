@@ -12,13 +12,14 @@ from starlette.requests import Request
 
 from app.domain import oidc
 from app.domain.authorization_store import SignInAttempt
-from app.domain.oidc import IdentityProvider, SignInAnswer
+from app.domain.oidc import IdentityProvider
 from app.errors import InvalidRequest, MethodNotAllowed, NotFound, SignInFailed, SignInStopped
 from app.oauth import sign_in, visits
 from app.web.answers import Answer
 from app.web.browser import Browser, browser_of, remember_browser
 from app.web.pages import redirect
 from app.web.routing import ErrorStyle, Limit, Route
+from app.web.sign_in_answers import read_answer
 from app.web.state import State
 
 CALLBACK_PATH: Final = "/oauth/oidc/callback"
@@ -49,7 +50,7 @@ async def come_back(request: Request[State]) -> Answer:
     if request.method == "HEAD":
         raise MethodNotAllowed(("GET", "OPTIONS"))
     state, provider, browser = request.state, _provider(request), browser_of(request)
-    answer, now = _answer(request), state["now"]()
+    answer, now = read_answer(request), state["now"]()
     attempt = await oidc.attempt_of(state["users"], answer, browser_digest=browser.digest, now=now)
     try:
         user = await oidc.finish(provider, attempt, answer, browser_secret=browser.secret, now=now)
@@ -89,19 +90,6 @@ def _provider(request: Request[State]) -> IdentityProvider:
     if provider is None:
         raise NotFound("There is nothing at this address.")
     return provider
-
-
-def _answer(request: Request[State]) -> SignInAnswer:
-    """What the query says. A parameter that is there twice could mean one thing here and another elsewhere.
-
-    Raises:
-        InvalidRequest: One is.
-    """
-    query = request.query_params
-    for name in SignInAnswer._fields:
-        if len(query.getlist(name)) > 1:
-            raise InvalidRequest("It is there more than once.", field=name)
-    return SignInAnswer(**{name: query.get(name) for name in SignInAnswer._fields})
 
 
 def _sign_in_path(state: State, attempt: SignInAttempt, *, stopped: bool = False) -> str:

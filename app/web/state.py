@@ -41,6 +41,7 @@ class State(TypedDict):
     authorizations: AuthorizationStore
     users: UserStore
     identity_provider: IdentityProvider | None
+    operator_identity_provider: IdentityProvider | None
     opened_files: OpenedFiles
     directory: Directory
     operators: OperatorKeys
