@@ -8,9 +8,9 @@ from app.catalog import Catalog
 from app.domain import user_authorizations
 from app.domain.consent import day, scope_names
 from app.domain.user_authorizations import Authorization
-from app.oauth import sessions
 from app.oauth.sign_in import to_sign_in
 from app.schemas.grants import GrantStatus
+from app.web import sessions
 from app.web.answers import Answer
 from app.web.bodies import read_form
 from app.web.browser import form_token, require_own_form

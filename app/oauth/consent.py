@@ -18,13 +18,13 @@ from app.domain.consent import in_words
 from app.domain.field_files import image
 from app.errors import InvalidRequest, NotFound
 from app.oauth import sign_in, visits
-from app.oauth.sessions import SignedIn
 from app.oauth.visits import Visit
 from app.web.answers import Answer
 from app.web.bodies import read_form
 from app.web.browser import require_own_form
 from app.web.pages import Policy, page, redirect
 from app.web.routing import ErrorStyle, Limit, Route
+from app.web.sessions import SignedIn
 from app.web.state import State
 
 APPROVE: Final = "approve"

@@ -10,14 +10,14 @@ from starlette.requests import Request
 
 from app.domain import user_authorizations
 from app.domain.consent import day_and_time, in_words
-from app.oauth import sessions
 from app.oauth.authorizations import PATH as AUTHORIZATIONS_PATH
 from app.oauth.authorizations import summary
-from app.oauth.sessions import SignedIn
 from app.oauth.sign_in import to_sign_in
+from app.web import sessions
 from app.web.answers import Answer
 from app.web.pages import base_path, page, redirect
 from app.web.routing import ErrorStyle, Limit, Route
+from app.web.sessions import SignedIn
 from app.web.state import State
 
 PATH: Final = "/oauth/receipt"

@@ -12,8 +12,9 @@ from starlette.requests import Request
 from app.crypto.tokens import Handle, local_id, registration_of_handle
 from app.domain.users import User, limit_key, sign_in_with_test_account
 from app.errors import InvalidRequest, WrongLogin
-from app.oauth import sessions, visits
+from app.oauth import visits
 from app.oauth.visits import Visit
+from app.web import sessions
 from app.web.access import address_of
 from app.web.answers import Answer
 from app.web.bodies import read_form

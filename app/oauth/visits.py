@@ -16,14 +16,14 @@ from app.domain.authorization_store import Transaction
 from app.domain.records import Access, Wanted
 from app.domain.users import User, may_authorize
 from app.errors import CookiesNeeded, RequestOver
-from app.oauth import sessions
-from app.oauth.sessions import SignedIn
 from app.schemas.clients import Client, ClientStatus
 from app.schemas.registrations import Registration
+from app.web import sessions
 from app.web.access import note_client
 from app.web.answers import Answer
 from app.web.browser import Browser, Header, browser_of, form_token, remember_browser
 from app.web.pages import base_path, redirect
+from app.web.sessions import SignedIn
 from app.web.state import State
 
 OVER: Final = (
