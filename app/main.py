@@ -70,6 +70,7 @@ from app.web.edge import Edge
 from app.web.rate_limit import RateLimiter
 from app.web.routing import Route
 from app.web.state import Limiters, State
+from app.worker.due import Settling
 from app.worker.jobs import Broadcasting
 from app.worker.runtime import Job, Runtime
 
@@ -282,7 +283,8 @@ def build_state(settings: Settings, catalog: Catalog, connection: Connection, pa
 
 def background_jobs(state: State) -> list[Job]:
     """What happens when nobody is asking."""
-    return [Broadcasting(state["context"], state["broadcasts"])]
+    context = state["context"]
+    return [Settling(context, state["directory"]), Broadcasting(context, state["broadcasts"])]
 
 
 def open_identity_provider(settings: Settings, clock: Callable[[], float]) -> IdentityProvider | None:

@@ -9,12 +9,16 @@ from typing import Any, Final
 
 from app.domain.grant_states import State, next_due
 from app.domain.records import AnyObject
+from app.schemas.clients import Client, ClientInternal
 from app.schemas.credentials import Credential, CredentialInternal
 from app.schemas.grants import Grant
 from app.schemas.messages import Message, MessageInternal, MessageStatus
 
 EXPIRY_NOTICE: Final = timedelta(days=14)
 """How long before its expiry a Client is told about a Credential; of one that lives shortly, half of its life."""
+
+UNFINISHED: Final = timedelta(minutes=1)
+"""How long those who disable or enable a Client Object have for its Credentials and Grants, until others help."""
 
 
 def reminder_of(item: AnyObject, internal: Any) -> datetime | None:  # noqa: ANN401 -- the internal part differs by type
@@ -24,6 +28,8 @@ def reminder_of(item: AnyObject, internal: Any) -> datetime | None:  # noqa: ANN
             return next_due(State(item, internal))
         case Credential() if isinstance(internal, CredentialInternal):
             return expiry_notice(item, internal)
+        case Client() if isinstance(internal, ClientInternal) and internal.unfinished:
+            return item.cds_modified + UNFINISHED
         case Message() if isinstance(internal, MessageInternal):
             return request_due(item, internal)
         case _:

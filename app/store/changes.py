@@ -11,7 +11,7 @@ from typing import Any, Literal, Protocol
 from msgspec import Struct, field
 
 from app.crypto.tokens import digest
-from app.domain.records import AnyObject, Change, NewCode, Nothing, Put, Stored
+from app.domain.records import Change, NewCode, Nothing, Put, Stored
 from app.domain.reminders import reminder_of
 from app.schemas.clients import Client
 from app.schemas.credentials import Credential
@@ -168,27 +168,21 @@ def _add_to_shard(plan: Plan, number: int, put: Put, internal: Any) -> None:  # 
     for name in now_in:
         plan.enlist.setdefault(name, []).append(number)
     for name in shard_indexes_of(old.object, old.internal) - now_in if old else ():
-        plan.delist.setdefault(name, []).append(_member(item))
+        plan.delist.setdefault(name, []).append(indexes.full_identity(item))
     if isinstance(item, Registration | Client):
         words = new_words(item, old.object if old else None)
         if words is not None:
             plan.words.append((indexes.identity(item), "\n".join(words)))
 
 
-def _member(item: AnyObject) -> str:
-    """What the indexes of a shard call an object: its id in full."""
-    field_name = indexes.COLLECTIONS[type(item)].id_field
-    return str(getattr(item, field_name or "registration_id"))
-
-
 def _remind(plan: Plan, change: Change) -> None:
     """Note when something has to be done about objects: what the change says comes before what they say themselves."""
     moments = change.due | change.reminders
     for put in change.puts:
-        if isinstance(put.object, Credential | Message):
+        if isinstance(put.object, Credential | Message | Client):
             at = reminder_of(put.object, put.internal)
             if at != (reminder_of(put.old.object, put.old.internal) if put.old else None):
-                moments.setdefault(_member(put.object), at)
+                moments.setdefault(indexes.full_identity(put.object), at)
     for one, at in moments.items():
         if at is None:
             plan.forgotten.append(one)
