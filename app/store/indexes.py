@@ -109,6 +109,11 @@ def identity(item: AnyObject) -> str:
     return local(getattr(item, field)) if field else "r"
 
 
+def full_identity(item: AnyObject) -> str:
+    """The id of an object as it leaves the house; that of a Registration is the registration_id."""
+    return str(getattr(item, COLLECTIONS[type(item)].id_field or "registration_id"))
+
+
 def modified(item: AnyObject) -> datetime:
     """When the object was last modified."""
     return item.cds_modified if isinstance(item, Client) else item.modified

@@ -36,7 +36,7 @@ Of a shard, `{3f}`, and written with the objects that they list:
 
 Users belong to no registration;
 `{3f}:session:…` and `{3f}:sign-in:…` (strings) and `{3f}:user:…` (sorted set: grant_ids that the user authorized) are
-spread over the shards.
+spread over the shards. So are `{3f}:mails-to:…` (sorted sets like `:mails`, by the digest of an address).
 
 Server-Provided Files belong to no registration. The library has their records under one prefix, `{files}`: operators
 share a file by hand now and then, and Clients never get there, because they read the copies in their own registration.
@@ -60,6 +60,11 @@ def registration_id(prefix: str) -> str:
     return prefix.replace("{", "").replace("}", "")
 
 
+def has_objects(prefix: str) -> bool:
+    """Whether this is the prefix of a registration or of the library; others keep something else under `:o`."""
+    return prefix == LIBRARY or prefix[1:3] in SHARDS
+
+
 def shard(shard: str) -> str:
     """The beginning of every key of a shard."""
     return f"{{{shard}}}"
@@ -73,6 +78,11 @@ def events(shard: str) -> str:
 def registrations(shard: str) -> str:
     """The registration_ids of a shard."""
     return f"{{{shard}}}:registrations"
+
+
+def words(shard: str) -> str:
+    """The words by which the registrations of a shard are found."""
+    return f"{{{shard}}}:words"
 
 
 def due(shard: str) -> str:
@@ -123,7 +133,6 @@ def mails_to(shard: str, address_digest: str) -> str:
 LIBRARY = "{files}"
 """The prefix of the library of Server-Provided Files."""
 
-
 LIBRARY_EVENTS = "{files}:events"
 """The stream of what happens in the library, a source of the feed as those of the shards are."""
 
@@ -132,6 +141,12 @@ def shares(file_id: str) -> str:
     """The Grants that shared a file."""
     return f"{LIBRARY}:s:{file_id}"
 
+
+FEED = "{feed}"
+"""The prefix of the feed, all of it in one slot: `:positions` (hash) how far it has got with each source, `:events`
+(stream), `:events:3f` (streams) the ids of the events of a shard with their registration_ids, `:audit` (stream of numbered
+records), `:audit:…` (sorted sets) the numbers of the records of a registration, and `:head` (hash) `number` and `hash` of
+the last record."""
 
 SCHEMA = "{00}:schema"
 """The schema version of the store."""
@@ -142,13 +157,12 @@ OPERATORS = "{operators}:keys"
 OPERATOR_NAMES = "{operators}:names"
 """Hash: the digests by the names of operators."""
 
-
 OPERATOR_EVENTS = "{operators}:events"
 """The stream of what happens to operators and to whatever else has its keys in this slot; a source of the feed."""
 
 
-def operator_revocation(nonce: str) -> str:
-    """That an operator was revoked by the call with this nonce, for a minute."""
+def operator_change(nonce: str) -> str:
+    """That a change of operators, or a note for the audit log, was written by the call with this nonce; for a minute."""
     return f"{{operators}}:n:{nonce}"
 
 
@@ -158,8 +172,8 @@ def operator_session(handle_digest: str) -> str:
 
 
 OUTBOX = "{mails}"
-"""The prefix of the outbox. `:o` (hash) has mails by id, with `!` behind it status and last error, with `#` attempts;
-`:i:all` and `:i:…` per status (sorted sets) the ids in the order in which they came, for which `:r` counts; `:due` and
+"""The prefix of the outbox. `:mails` (hash) has mails by id, with `!` behind it status and last error, with `#` attempts;
+`:list:all` and `:list:…` per status (sorted sets) the ids in the order in which they came, for which `:r` counts; `:due` and
 `:ends` (sorted sets) the ids by the second at which to send or to forget them."""
 
 BROADCASTS = "{operators}:broadcasts"

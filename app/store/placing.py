@@ -6,8 +6,8 @@ from typing import Any, Final, NamedTuple
 import msgspec
 from msgspec import UNSET, Struct, UnsetType, field
 
-from app.domain.grant_states import State, next_due
 from app.domain.records import AnyObject
+from app.domain.reminders import reminder_of
 from app.schemas.clients import Client
 from app.schemas.credentials import Credential
 from app.schemas.encoding import decode
@@ -18,6 +18,8 @@ from app.schemas.registrations import Registration
 from app.store import indexes
 from app.store.changes import login_of
 from app.store.documents import Documents
+from app.store.shard_indexes import shard_indexes_of
+from app.store.words import words_of
 
 REGISTRATION: Final = "r"
 """The local id of the one object that says what a registration is."""
@@ -50,6 +52,20 @@ class Entry(Struct):
     created: tuple[str, int] | UnsetType = UNSET
     due: int | bool | UnsetType = UNSET
     auth: tuple[str, str] | UnsetType = UNSET
+    full_id: str = ""
+    enlist: list[str] = field(default_factory=list)
+    delist: list[str] = field(default_factory=list)
+    remind: int | bool | UnsetType = UNSET
+    words: str | UnsetType = UNSET
+
+
+class Known(NamedTuple):
+    """What is known about the words of a registration before its objects are looked at."""
+
+    parts: frozenset[str]
+    """Local ids of the objects that have words of their own (see `words.lua`)."""
+    words: frozenset[str]
+    """Those of the Registration, which its Client Objects have in common with it until they are changed."""
 
 
 class Unreadable(Exception):
@@ -64,12 +80,36 @@ def entry_of(documents: Documents, found: Found) -> Entry:
     entry = Entry(found.local, int(indexes.modified(item).timestamp()), [collection.name, *sorted(others)])
     if collection.created_index:
         entry.created = (collection.created_index, int(indexes.created(item).timestamp()))
+    if isinstance(item, Grant | Credential | Message):
+        due = reminder_of(item, internal)
+        entry.remind = int(due.timestamp()) if due else False
     if isinstance(item, Grant):
-        due = next_due(State(item, internal))
-        entry.due = int(due.timestamp()) if due else False
+        entry.due = entry.remind
     if isinstance(item, Credential):
         entry.auth = (internal.digest, login_of(item))
+    entry.full_id = indexes.full_identity(item)
+    entry.enlist = sorted(shard_indexes_of(item, internal))
     return entry
+
+
+def words_to_place(documents: Documents, found: Found, known: Known) -> str | UnsetType:
+    """The words to keep of an object, as lines; UNSET when it has none of its own. Raises Unreadable."""
+    item, _ = unpack(documents, found)
+    if not isinstance(item, Registration | Client):
+        return UNSET
+    words = words_of(item)
+    of_its_own = isinstance(item, Registration) or found.local in known.parts or not known.words.issuperset(words)
+    return "\n".join(words) if of_its_own else UNSET
+
+
+def known_of(documents: Documents, registration: Found, text: bytes) -> Known:
+    """What is known about the words of a registration: its document, and the text that they are kept in."""
+    parts = frozenset(part.partition("\n")[0] for part in text.decode().split("\1")[1:])
+    try:
+        item, _ = unpack(documents, registration)
+    except Unreadable:
+        return Known(parts, frozenset())
+    return Known(parts, frozenset(words_of(item)))
 
 
 def belongs(entry: Entry, index: str) -> bool:

@@ -61,7 +61,7 @@ async def rebuild(store: StoreConnection, records: RedisRecords) -> reindex.Prog
 async def derived(store: StoreConnection) -> Everything:
     """Every index there is, with positions."""
     found: Everything = {}
-    for pattern in ("*:i:*", "*:due", "*:registrations"):
+    for pattern in ("*:i:*", "*:due", "*:registrations", "*:d:*", "*:words"):
         async for names in keys_like(store.client, pattern):
             for name in names:
                 found[name] = dict(await store.client.zrange(name, 0, -1, withscores=True))
@@ -94,7 +94,7 @@ async def test_a_store_that_is_as_it_should_be_stays_as_it_is(
     done = await rebuild(store, records)
 
     assert (done.registrations, done.objects, done.mended, done.unreadable) == (5, 5 * 12, 0, [])
-    assert done.indexes == sum(":i:" in name for name in before)
+    assert done.indexes == sum(":i:" in name or ":d:" in name for name in before)
     assert await derived(store) == before
 
 
