@@ -15,13 +15,12 @@ from collections.abc import Sequence
 from app.domain import exchanges, production
 from app.domain.context import Context
 from app.domain.field_changes import decide_field_changes
+from app.domain.file_requests import share_and_approve
 from app.domain.grant_requests import making
 from app.domain.messages import require_message
 from app.domain.messages_decisions import decide
-from app.domain.opened_files import files_scopes
-from app.domain.records import Access, Stored, Wanted
+from app.domain.records import Access, Stored
 from app.errors import AlreadyDecided, InvalidRequest
-from app.schemas.grants import Grant
 from app.schemas.messages import Message, MessageStatus, MessageType
 
 
@@ -33,13 +32,13 @@ async def decide_message(
     description: str = "",
     *,
     receipt_uri: str | None = None,
-    shared: Sequence[str] = (),
+    file_ids: Sequence[str] = (),
 ) -> Message:
     """Decide about any Message that waits for a decision.
 
     Args:
         receipt_uri: See `messages_decisions.decide`.
-        shared: For a grant_request that asks for files: the Grants with which they were shared.
+        file_ids: For a grant_request that asks for files and is complete: those that are shared because of it.
 
     Returns:
         The `request_update`; the Message itself if it is a `field_changes` (ambiguities C11) or a `private_message`.
@@ -52,14 +51,17 @@ async def decide_message(
         Conflict: Others kept changing the same objects.
     """
     stored = await require_message(context, access, message_id)
+    if file_ids and (stored.object.type is not MessageType.GRANT_REQUEST or status is not MessageStatus.COMPLETE):
+        raise InvalidRequest("file_ids go with the approval of a grant_request.", field="file_ids")
     match stored.object.type:
         case MessageType.FIELD_CHANGES:
             return await decide_field_changes(context, access, message_id, status, description)
         case MessageType.PRODUCTION_REQUEST:
             return await production.decide_request(context, access, message_id, status, description)
         case MessageType.GRANT_REQUEST:
-            await _require_sharing(context, access, shared)
-            execute = making(context, access, shared=shared)
+            if file_ids:
+                return await share_and_approve(context, access, message_id, file_ids, description)
+            execute = making(context, access)
             return await decide(context, access, message_id, status, description, execute=execute)
         case MessageType.PRIVATE_MESSAGE:
             return await _note(context, access, stored, status)
@@ -68,16 +70,6 @@ async def decide_message(
             return await decide(
                 context, access, message_id, status, description, advance=advance, receipt_uri=receipt_uri
             )
-
-
-async def _require_sharing(context: Context, access: Access, grant_ids: Sequence[str]) -> None:
-    """Raises InvalidRequest when one of these is no Grant of files. One round trip, or none without any."""
-    if not grant_ids:
-        return
-    scopes = files_scopes(context.catalog)
-    for stored in await context.records.load(access, *(Wanted(Grant, grant_id) for grant_id in grant_ids)):
-        if stored is None or not set(stored.object.scope.split()) & set(scopes):
-            raise InvalidRequest("shared must name Grants of files of this registration.", field="shared")
 
 
 async def _note(context: Context, access: Access, stored: Stored[Message], status: MessageStatus) -> Message:
