@@ -157,9 +157,10 @@ def worker() -> None:
 @click.argument("catalog", required=False, type=click.Path(path_type=Path))
 def check(catalog: Path | None) -> None:
     """Check the settings and CATALOG (by default the one of CDS_CATALOG); exit with 1 when anything is wrong."""
-    from app.check import problems_of
+    from app.domain.check import look
+    from app.settings import Settings, read_environment
 
-    problems = problems_of(Path.cwd(), catalog)
+    problems = look(lambda: Settings.from_environment(read_environment(Path.cwd())), catalog).problems
     for problem in problems:
         click.echo(problem, err=True)
     if problems:

@@ -8,6 +8,7 @@ Source: RFC 9700 4.7, 4.16; OWASP on sessions and CSRF.
 """
 
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from functools import partial
 from typing import Any, Final
 from urllib.parse import quote
@@ -247,14 +248,19 @@ def _around(request: Request[State], acting: Acting | None) -> dict[str, Any]:
         "acting": acting,
         "form_token": acting.form_token if acting else "",
         "navigation": navigation.groups_for(acting.operator.role, path) if acting else (),
-        "moment_of": partial(wording.moment, now=now, catalog=catalog),
-        "age_of": partial(wording.age, now=now),
+        "moment_of": lambda at: wording.moment(_moment(at), now, catalog),
+        "age_of": lambda at: wording.age(_moment(at), now),
         "badge_of": wording.badge,
         "crumbs": (),
         "lead": "",
         "notice": None,
         "q": "",
     }
+
+
+def _moment(at: datetime | int) -> datetime:
+    """Moments are Unix seconds here and there."""
+    return datetime.fromtimestamp(at, UTC) if isinstance(at, int) else at
 
 
 def _error_page(request: Request[State], refusal: Refusal) -> Answer:

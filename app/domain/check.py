@@ -1,34 +1,40 @@
-"""`cds-server check`: everything that would keep the server from starting, without starting it."""
+"""Everything that would keep the server from starting, without starting it: `cds-server check`, and the console."""
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import TypeVar
+from typing import NamedTuple, TypeVar
 
-from app.catalog import load_catalog
+from app.catalog import Catalog, load_catalog
 from app.crypto.secret_keys import generated_keys_path, load_secret_keys
 from app.crypto.signing_keys import load_signing_keys
 from app.errors import ConfigurationError
-from app.settings import Settings, read_environment
+from app.settings import Settings
 
 T = TypeVar("T")
 
 
-def problems_of(cwd: Path, catalog: Path | None) -> list[str]:
-    """What is wrong with `.env` in `cwd`, the environment, the keys and the catalog, as sentences.
+class Findings(NamedTuple):
+    """What a start would find: what is wrong, as sentences, and the catalog if that can be read."""
+
+    problems: list[str]
+    catalog: Catalog | None
+
+
+def look(read_settings: Callable[[], Settings], catalog: Path | None) -> Findings:
+    """Look at the settings, the keys and the catalog.
 
     Args:
-        cwd: The directory whose `.env` counts.
+        read_settings: Reads them; raises ConfigurationError when they are wrong.
         catalog: The catalog to look at instead of the one that the settings name. It is looked at even if the settings
             are wrong.
     """
     problems: list[str] = []
-    settings = attempt(problems, lambda: Settings.from_environment(read_environment(cwd)))
+    settings = attempt(problems, read_settings)
     if settings is not None:
         attempt(problems, lambda: check_keys(settings))
     path = catalog or (settings.catalog if settings else None)
-    if settings is not None or path is not None:
-        attempt(problems, lambda: load_catalog(path))
-    return problems
+    found = attempt(problems, lambda: load_catalog(path)) if settings is not None or path is not None else None
+    return Findings(problems, found)
 
 
 def attempt(problems: list[str], action: Callable[[], T]) -> T | None:

@@ -1,0 +1,78 @@
+"""Operator keys: who has one, new ones, and the end of old ones. For admins."""
+
+from typing import Any, Final
+
+from starlette.requests import Request
+
+from app.console.shell import Acting, console_page, console_route, done, posted, signed_in
+from app.domain import operators
+from app.domain.operators import ADMINISTERING, BOOTSTRAP, NAME_RULE, Operator, Role, is_name
+from app.web.answers import Answer
+from app.web.state import State
+
+PATH: Final = "/console/keys"
+
+ROLES: Final = (
+    (Role.VIEWER, "viewer: reads everything"),
+    (Role.SUPPORT, "support: also writes Messages"),
+    (Role.ADMIN, "admin: also decides and changes"),
+    (Role.INTROSPECTOR, "introspector: a system that checks access tokens, and nothing else"),
+)
+
+
+async def show(request: Request[State]) -> Answer:
+    """GET."""
+    acting = await signed_in(request, ADMINISTERING)
+    return await _page(request, acting)
+
+
+async def add(request: Request[State]) -> Answer:
+    """POST of a new operator. The answer is the one page that ever has the key."""
+    acting, form = await posted(request, ADMINISTERING, "operators.add")
+    state, name, role = request.state, form.get("name"), form.get("role")
+    if not is_name(name):
+        return await _page(request, acting, status=400, error=f"A name has {NAME_RULE}.", name=name, role=role)
+    if role not in set(Role):
+        return await _page(request, acting, status=400, role_error="Choose one of these roles.", name=name)
+    key = await operators.add(
+        state["operators"].store, state["context"].randomness, acting.actor, name, Role(role), now=state["now"]()
+    )
+    if key is None:
+        taken = f"There is an operator {name} already. Revoke that key first, or choose another name."
+        return await _page(request, acting, status=409, error=taken, name=name, role=role)
+    return await _page(request, acting, key=key, added=name)
+
+
+async def revoke(request: Request[State]) -> Answer:
+    """POST: the end of a key."""
+    acting, form = await posted(request, ADMINISTERING, "operators.revoke")
+    state, name = request.state, form.get("name")
+    if not await operators.revoke(state["operators"].store, acting.actor, name, now=state["now"]()):
+        return done(request, PATH, f"There is no operator {name} any more.", failed=True)
+    return done(request, PATH, f"The key of {name} has been revoked. Nobody gets in with it any more.")
+
+
+async def _page(request: Request[State], acting: Acting, *, status: int = 200, **values: Any) -> Answer:  # noqa: ANN401 -- whatever the template shows
+    keys = request.state["operators"]
+    found = [*([keys.bootstrap] if keys.bootstrap else []), *await keys.store.list()]
+    return console_page(
+        request,
+        "keys.html",
+        status=status,
+        title="Operator keys",
+        operators=[_shown(one) for one in found],
+        me=acting.operator.name if acting.signed_in.session.key_digest else "",
+        roles=ROLES,
+        bootstrap=BOOTSTRAP,
+        **({"error": "", "role_error": "", "name": "", "role": Role.VIEWER, "key": "", "added": ""} | values),
+    )
+
+
+def _shown(operator: Operator) -> dict[str, object]:
+    return {"name": operator.name, "role": operator.role.value, "created_at": operator.created_at}
+
+
+routes = [
+    console_route(PATH, GET=show, POST=add),
+    console_route(f"{PATH}/revoke", POST=revoke),
+]
