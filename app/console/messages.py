@@ -269,7 +269,9 @@ async def decide(request: Request[State]) -> Answer:
         raise
     except Refusal as refusal:
         return await page_of(request, acting, form=form, refusal=refusal)
-    return done(request, f"{INBOX}/{message_id}", _OUTCOMES[status])
+    comes_from_registration = form.get("from") == "registration"
+    back = f"/console/registrations/{access.registration_id}#onboarding" if comes_from_registration else ""
+    return done(request, back or f"{INBOX}/{message_id}", _OUTCOMES[status])
 
 
 async def _decide(context: Context, access: Access, message_id: str, status: MessageStatus, form: Form) -> Message:
