@@ -75,7 +75,7 @@ async def test_a_client_hears_two_weeks_ahead_that_a_credential_expires(server: 
         assert "expires at 2026-08-30T12:00:00Z" in one["description"]
     unchanged = (await registered.get("/cds-api/v1/credentials")).json()["credentials"]
     assert sorted(unchanged, key=str) == sorted(credentials, key=str)
-    server.clock.advance(days=20)
+    server.clock.advance(days=13)
     assert await settle(server) == 0
     assert len(await told(registered, "Credential expires soon")) == len(credentials)
 
