@@ -10,7 +10,7 @@ import structlog
 from starlette.types import Receive, Scope, Send
 
 from app import console
-from app.api import clients, coverage, credentials, files, grants, health, messages, onboarding, server_metadata
+from app.api import clients, coverage, credentials, files, grants, health, messages, server_metadata
 from app.catalog import Catalog
 from app.console.identity_provider import CALLBACK_PATH as OPERATOR_CALLBACK_PATH
 from app.crypto.key_files import open_sealer
@@ -39,23 +39,29 @@ from app.oauth import (
     sign_in,
     token,
 )
+from app.onboarding.routes import routes as onboarding_routes
 from app.operator import broadcasts as operator_broadcasts
+from app.operator.routes import routes as operator_routes
 from app.settings import Settings
+from app.store import allowances as allowance_scripts
 from app.store import authorizations as authorization_scripts
 from app.store import broadcasts as broadcast_scripts
 from app.store import directory as directory_scripts
+from app.store import feed as feed_scripts
 from app.store import files as file_scripts
 from app.store import operators as operator_scripts
 from app.store import outbox as outbox_scripts
 from app.store import records as record_scripts
 from app.store import tokens as token_scripts
 from app.store import user_tokens as user_token_scripts
+from app.store.allowances import RedisAllowances
 from app.store.authorizations import RedisAuthorizations
 from app.store.broadcasts import RedisBroadcasts
 from app.store.connect import StoreConnection, connect
 from app.store.connection import Connection
 from app.store.directory import RedisDirectory
 from app.store.documents import Documents
+from app.store.feed import RedisFeed
 from app.store.files import RedisFileLibrary, RedisOpenedFiles
 from app.store.health import RedisHealth
 from app.store.operator_sessions import RedisOperatorSessions
@@ -71,7 +77,7 @@ from app.web.rate_limit import RateLimiter
 from app.web.routing import Route
 from app.web.state import Limiters, State
 from app.worker.due import Settling
-from app.worker.jobs import Broadcasting
+from app.worker.jobs import Broadcasting, Relaying
 from app.worker.runtime import Job, Runtime
 
 SCRIPTS = (
@@ -83,7 +89,9 @@ SCRIPTS = (
     *broadcast_scripts.SCRIPTS,
     *directory_scripts.SCRIPTS,
     *operator_scripts.SCRIPTS,
+    *feed_scripts.SCRIPTS,
     *outbox_scripts.SCRIPTS,
+    *allowance_scripts.SCRIPTS,
 )
 """Every script that a server runs in its store."""
 
@@ -221,7 +229,8 @@ class Service:
             *credentials.routes,
             *messages.routes,
             *grants.routes,
-            *onboarding.routes,
+            *onboarding_routes,
+            *operator_routes,
             *operator_broadcasts.routes,
             *files.routes(self.catalog),
             *console.routes,
@@ -274,8 +283,10 @@ def build_state(settings: Settings, catalog: Catalog, connection: Connection, pa
         operators=OperatorKeys(RedisOperators(connection), settings.operator_bootstrap_key),
         operator_sessions=RedisOperatorSessions(connection),
         outbox=RedisOutbox(connection),
+        allowances=RedisAllowances(connection),
         store_health=RedisHealth(connection, parts.clock),
         broadcasts=RedisBroadcasts(connection),
+        feed=RedisFeed(connection, parts.clock),
         limiters=limiters,
         now=parts.now,
     )
@@ -284,7 +295,11 @@ def build_state(settings: Settings, catalog: Catalog, connection: Connection, pa
 def background_jobs(state: State) -> list[Job]:
     """What happens when nobody is asking."""
     context = state["context"]
-    return [Settling(context, state["directory"]), Broadcasting(context, state["broadcasts"])]
+    return [
+        Relaying(state["feed"]),
+        Settling(context, state["directory"]),
+        Broadcasting(context, state["broadcasts"]),
+    ]
 
 
 def open_identity_provider(settings: Settings, clock: Callable[[], float]) -> IdentityProvider | None:

@@ -62,8 +62,7 @@ def acting_as(context: Context, actor: Actor, action: str) -> Context:
 def changes_of(change: Change) -> list[dict[str, Any]]:
     """What a change does to each object, and whose tokens it ends, as an AuditEntry has it."""
     found = [one for one in map(_change_of, change.puts) if one["before"] != one["after"]]
-    ended = ({"object": "access_tokens", "id": one, "before": {}, "after": None} for one in change.cut_off)
-    return [*found, *ended]
+    return found + [object_change("access_tokens", one, {}, None) for one in change.cut_off]
 
 
 def object_change(

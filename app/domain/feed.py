@@ -56,7 +56,7 @@ class AuditRecord(Struct, kw_only=True, frozen=True):
     """An entry of the audit log."""
 
     id: str
-    """Its place in the log."""
+    """Its place in the log: 1, 2, 3 and so on."""
     at: datetime
     registration_id: str | None
     actor: Actor
@@ -64,7 +64,8 @@ class AuditRecord(Struct, kw_only=True, frozen=True):
     changes: list[dict[str, Any]]
     previous_hash: str
     hash: str
-    """SHA-256 over everything above, `previous_hash` included: changing or removing a record breaks every later one."""
+    """SHA-256 over everything above, `previous_hash` included: changing or removing a record breaks every later one
+    (`app.domain.audit_chain`)."""
 
 
 class Feed(Protocol):
@@ -86,13 +87,26 @@ class Feed(Protocol):
     ) -> list[AuditRecord]:
         """The next audit records after a place, oldest first."""
 
-    async def latest_audit(self, *, registration_id: str | None = None, limit: int = 20) -> list[AuditRecord]:
-        """The last audit records, newest first."""
+    async def latest_audit(
+        self, *, before: str | None = None, registration_id: str | None = None, limit: int = 20
+    ) -> list[AuditRecord]:
+        """The last audit records, or the last ones before a place, newest first."""
+
+    async def note(self, entry: AuditEntry, *, now: datetime) -> None:
+        """Put on record what somebody did that no change of a registration, the library or an operator carries.
+
+        A store that keeps something of its own under the hash tag `{operators}` should rather append its entry in the
+        same script that changes it, with the prelude `happened`.
+        """
 
     async def take(
         self, group: Group, consumer: str, *, limit: int = FEED_PAGE, idle_seconds: int = 60
     ) -> list[FeedEvent]:
-        """Events for a group that no other consumer of it has, or that one has had for too long without `done`."""
+        """Events for a group that no other consumer of it has, or that one has had for too long without `done`.
+
+        Every event comes at least once; it comes again when whoever had it died, or when the answer with it was lost.
+        A new group begins with the oldest event that is kept.
+        """
 
     async def done(self, group: Group, ids: list[str]) -> None:
         """These events have had their effect."""

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from importlib.resources import files
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from redis.asyncio import RedisCluster
 from redis.exceptions import NoScriptError
 from redis.exceptions import TimeoutError as RedisTimeoutError
 
@@ -17,7 +18,7 @@ from app.errors import StoreUnavailable
 from app.store.pipelines import FAILURES, Command, Sender, refusal, sender
 
 if TYPE_CHECKING:
-    from redis.asyncio import Redis, RedisCluster
+    from redis.asyncio import Redis
 
 
 ANSWER_SECONDS = 5.0
@@ -82,6 +83,11 @@ class Connection:
         self._scripts: dict[str, Script] = {}
         self.round_trips = 0
         """Pipelines sent so far; tests hold every route to its budget with it."""
+
+    @property
+    def is_cluster(self) -> bool:
+        """Whether the keys of one command have to be in one slot."""
+        return isinstance(self._client, RedisCluster)
 
     async def load(self, scripts: Iterable[Script]) -> None:
         """Load scripts into the store (on a cluster, into every primary).

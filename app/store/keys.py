@@ -144,9 +144,9 @@ def shares(file_id: str) -> str:
 
 FEED = "{feed}"
 """The prefix of the feed, all of it in one slot: `:positions` (hash) how far it has got with each source, `:events`
-(stream), `:events:3f` (streams) the ids of the events of a shard with their registration_ids, `:audit` (stream of numbered
-records), `:audit:…` (sorted sets) the numbers of the records of a registration, and `:head` (hash) `number` and `hash` of
-the last record."""
+(stream), `:events:3f` (streams) the ids of the events of a shard with their registration_ids, `:audit` (stream of
+numbered records), `:audit:…` (sorted sets) the numbers of the records of a registration, and `:head` (hash) `number`
+and `hash` of the last record."""
 
 SCHEMA = "{00}:schema"
 """The schema version of the store."""
@@ -162,7 +162,7 @@ OPERATOR_EVENTS = "{operators}:events"
 
 
 def operator_change(nonce: str) -> str:
-    """That a change of operators, or a note for the audit log, was written by the call with this nonce; for a minute."""
+    """That the call with this nonce has revoked an operator or noted something for the audit log; for a minute."""
     return f"{{operators}}:n:{nonce}"
 
 
@@ -172,9 +172,20 @@ def operator_session(handle_digest: str) -> str:
 
 
 OUTBOX = "{mails}"
-"""The prefix of the outbox. `:mails` (hash) has mails by id, with `!` behind it status and last error, with `#` attempts;
-`:list:all` and `:list:…` per status (sorted sets) the ids in the order in which they came, for which `:r` counts; `:due` and
-`:ends` (sorted sets) the ids by the second at which to send or to forget them."""
+"""The prefix of the outbox. `:mails` (hash) has mails by id, with `!` behind it status and last error, with `#`
+attempts; `:list:all` and `:list:…` per status (sorted sets) the ids in the order in which they came, for which `:r`
+counts; `:due` and `:ends` (sorted sets) the ids by the second at which to send or to forget them."""
+
+WEBHOOKS = "{operators}:webhooks"
+"""The prefix of webhooks. `:o` (hash) has them by id, with `$` behind it the sealed secret, with `+$` the
+sealed one before it, with `@` the second until which that one signs; `:active` (set) the ids of those to send
+to; `:gone` (set) the ids of those that were deleted and whose deliveries are still there."""
+
+DELIVERIES = "{operators}:deliveries"
+"""The prefix of what is sent to webhooks. `:queued` (hash) has deliveries by id, with `!` behind it their
+state, with `#` attempts; `:due:…` per webhook (sorted sets) the ids by the second at which to send them;
+`:list:…:all` and `:list:…:<status>` per webhook (sorted sets) the ids by position, for which `:rev` counts;
+`:ends` (sorted set) the ids by the second at which to forget them."""
 
 BROADCASTS = "{operators}:broadcasts"
 """The prefix of all that is kept of broadcasts: `:list` (sorted set in their order), `:count` (of all there ever were),

@@ -44,7 +44,7 @@ class RedisOperators:
 
     async def revoke(self, name: str, *, now: datetime, audit: AuditEntry | None = None) -> bool:
         """See `OperatorStore.revoke`."""
-        script_keys = [*_KEYS, keys.operator_revocation(secrets.token_urlsafe(9))]
+        script_keys = [*_KEYS, keys.operator_change(secrets.token_urlsafe(9))]
         said = (int(now.timestamp()), encode(audit) if audit else "")
         return bool(await self._connection.run("operator_revoke", script_keys, name, *said))
 

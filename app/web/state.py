@@ -5,10 +5,12 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import TypedDict
 
+from app.domain.allowances import Allowances
 from app.domain.authorization_store import AuthorizationStore, UserStore
 from app.domain.broadcasts import BroadcastStore
 from app.domain.context import Context
 from app.domain.directory import Directory
+from app.domain.feed import Feed
 from app.domain.mails import Outbox
 from app.domain.oidc import IdentityProvider
 from app.domain.opened_files import OpenedFiles
@@ -47,8 +49,10 @@ class State(TypedDict):
     operators: OperatorKeys
     operator_sessions: OperatorSessionStore
     outbox: Outbox
+    allowances: Allowances
     store_health: StoreHealth
     broadcasts: BroadcastStore
+    feed: Feed
     limiters: Limiters
     now: Callable[[], datetime]
 
