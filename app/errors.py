@@ -173,6 +173,14 @@ class SignInNeeded(Refusal):
     title = "Unauthorized"
 
 
+class BadCallSignature(Refusal):
+    """A call of another system that is not signed with the secret that we share, or too old."""
+
+    status = 401
+    code = "invalid_signature"
+    title = "Unauthorized"
+
+
 class ForeignForm(Refusal):
     """A form that did not come from a page of ours, or not from the one that this user was shown last."""
 

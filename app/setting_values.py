@@ -4,6 +4,8 @@ Each function takes the text and returns the value; a `ValueError` says in half 
 never repeats the text it was given, because that may be a secret.
 """
 
+import base64
+import binascii
 import ipaddress
 import re
 from collections.abc import Callable, Sequence
@@ -25,6 +27,7 @@ STORE_SCHEMES = (
 FILE_SCHEMES = ("s3", "gs", "az")
 SMTP_PORTS = {"smtp": 587, "smtps": 465, "smtp+plain": 25}
 LARGEST_PORT = 65535
+WEBHOOK_SECRET = "whsec_"  # noqa: S105 -- how secrets begin
 
 
 @dataclass(frozen=True, slots=True)
@@ -240,6 +243,24 @@ def networks(text: str) -> tuple[IpNetwork, ...]:
                 "needs networks such as 10.0.0.0/8, 2001:db8::/32 (no bits set after the prefix), separated by commas"
             ) from None
     return tuple(found)
+
+
+def webhook_secrets(text: str) -> tuple[str, ...]:
+    """Secrets of Standard Webhooks, separated by blanks."""
+    secrets = tuple(text.split())
+    if not all(is_webhook_secret(secret) for secret in secrets):
+        raise ValueError("needs whsec_ and 24 to 64 bytes in Base64, such as openssl rand -base64 32 makes")
+    return secrets
+
+
+def is_webhook_secret(text: str) -> bool:
+    """Whether `text` is a secret of the form and length that Standard Webhooks asks for."""
+    prefix, encoded = text[: len(WEBHOOK_SECRET)], text[len(WEBHOOK_SECRET) :]
+    try:
+        length = len(base64.b64decode(encoded, validate=True))
+    except (binascii.Error, ValueError):
+        return False
+    return prefix == WEBHOOK_SECRET and 24 <= length <= 64  # noqa: PLR2004 -- Standard Webhooks 1.0, "Signature scheme"
 
 
 def one_of(choices: Sequence[str]) -> Callable[[str], str]:

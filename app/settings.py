@@ -225,6 +225,15 @@ TABLE: tuple[Setting, ...] = (
         values.mail_from,
     ),
     Setting(
+        "CDS_ONBOARDING_CALLBACK_SECRET",
+        "onboarding_callback_secrets",
+        "",
+        "whsec_ secrets",
+        "What systems that take payments or forms elsewhere sign their calls to CDS_PUBLIC_URL/onboarding/callback"
+        " with: whsec_ and 24 to 64 bytes in Base64; two of them, with a blank between, while one replaces the other.",
+        values.webhook_secrets,
+    ),
+    Setting(
         "CDS_RATE_LIMIT_ANONYMOUS",
         "rate_limit_anonymous",
         "1200/minute",
@@ -352,6 +361,7 @@ class Settings:
     user_oidc_client_secret: str | None = field(repr=False)
     smtp_url: str | None = field(repr=False)
     mail_from: str | None
+    onboarding_callback_secrets: tuple[str, ...] | None = field(repr=False)
     rate_limit_anonymous: RateLimit | None
     rate_limit_client: RateLimit | None
     rate_limit_failed_auth: RateLimit | None

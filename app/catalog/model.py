@@ -15,6 +15,9 @@ CLIENT_ADMIN = "cds_client_admin"
 GRANT_ADMIN = "cds_grant_admin"
 SERVER_PROVIDED_FILES = "cds_server_provided_files"
 
+ONBOARDING_LINK_SECONDS = 90 * 86400
+"""How long the link of an onboarding Message lives, unless the catalog says otherwise."""
+
 RegistrationFieldType = Literal[
     "registration_field",
     "internal_review",
@@ -25,6 +28,7 @@ RegistrationFieldType = Literal[
     "online_form",
 ]
 Decision = Literal["automatic", "review"]
+FormReview = Literal["automatic", "operator"]
 AuthorizedStatus = Literal["active", "pending", "needs_sub_grants"]
 
 
@@ -75,14 +79,16 @@ class CoverageEntry(Struct, frozen=True):
 
 
 class Form(Struct, frozen=True):
-    """What the link of an onboarding Message leads to; exactly one of the three is set.
+    """What the link of an onboarding Message leads to; exactly one of the first three is set, but for a sign-on here.
 
-    `text` is Markdown to read and accept, `url` an absolute URL elsewhere, `pdf` a blank form relative to the catalog.
+    `text` is Markdown to read and accept (for a payment, how to pay), `url` an absolute URL elsewhere, `pdf` a blank
+    form relative to the catalog. `review` says who accepts what people do on our own pages: the server, or an operator.
     """
 
     text: str | None
     url: str | None
     pdf: str | None
+    review: FormReview = "automatic"
 
 
 class RegistrationField(Struct, frozen=True):
@@ -170,13 +176,18 @@ class Scope(Struct, frozen=True):
 
 
 class RegistrationPolicy(Struct, frozen=True):
-    """How registrations are dealt with. `secret_ttl_seconds` None: client secrets do not expire."""
+    """How registrations are dealt with.
+
+    `secret_ttl_seconds` None: client secrets do not expire. `onboarding_link_ttl_seconds` None: neither do the links of
+    onboarding Messages.
+    """
 
     production: Decision
     secret_ttl_seconds: int | None
     welcome_message: str | None
     rfc7591_compatible: bool
     limits: dict[str, int]
+    onboarding_link_ttl_seconds: int | None = ONBOARDING_LINK_SECONDS
 
 
 class SandboxAccount(Struct, frozen=True):
@@ -233,6 +244,7 @@ __all__ = [
     "Decision",
     "Extensions",
     "Form",
+    "FormReview",
     "Policies",
     "RegistrationField",
     "RegistrationFieldType",

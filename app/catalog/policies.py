@@ -4,13 +4,30 @@ import re
 from typing import Any
 
 from app.catalog.codes import GRANT_TYPES
-from app.catalog.model import Extensions, Policies, RegistrationField, RegistrationPolicy, SandboxAccount
+from app.catalog.model import (
+    ONBOARDING_LINK_SECONDS,
+    Extensions,
+    Policies,
+    RegistrationField,
+    RegistrationPolicy,
+    SandboxAccount,
+)
 from app.catalog.problems import one_of
 from app.catalog.reader import Section
 from app.catalog.values import is_id
 
+NEVER = "never"
+SHORTEST_LINK_SECONDS = 3600
+
 DECISIONS = ("automatic", "review")
-REGISTRATION_KEYS = ("production", "secret_ttl", "welcome_message", "rfc7591_compatible", "limits")
+REGISTRATION_KEYS = (
+    "production",
+    "secret_ttl",
+    "onboarding_link_ttl",
+    "welcome_message",
+    "rfc7591_compatible",
+    "limits",
+)
 POLICIES_KEYS = ("grants", "field_review")
 ACCOUNT_KEYS = ("username", "password", "name")
 EXTENSION_KEYS = ("server_metadata", "oauth_metadata")
@@ -101,7 +118,21 @@ def read_registration(section: Section) -> RegistrationPolicy:
         welcome_message=section.optional_text("welcome_message"),
         rfc7591_compatible=section.flag("rfc7591_compatible", default=False),
         limits=read_limits(section),
+        onboarding_link_ttl_seconds=read_link_ttl(section),
     )
+
+
+def read_link_ttl(section: Section) -> int | None:
+    """How long the links of onboarding Messages live; None when they are to live for ever."""
+    key = "onboarding_link_ttl"
+    if not section.has(key):
+        return ONBOARDING_LINK_SECONDS
+    if section.found[key] == NEVER:
+        return None
+    seconds = read_period(section, key)
+    if seconds is not None and seconds < SHORTEST_LINK_SECONDS:
+        section.problem(key, "people would not get there in time", f"write at least an hour, or {NEVER}")
+    return seconds
 
 
 def read_period(section: Section, key: str) -> int | None:

@@ -9,7 +9,7 @@ from msgspec import UNSET
 
 from app.catalog import codes, values
 from app.catalog.files import read_pdf
-from app.catalog.model import Form, RegistrationField
+from app.catalog.model import Form, FormReview, RegistrationField
 from app.catalog.reader import Section
 
 KEYS = (
@@ -31,6 +31,7 @@ SHOWN_FORMATS = ("string", "string_or_null", "url", "url_or_null", "image", "ima
 """What can be shown to users beside the name of a Client."""
 
 FORM_KEYS = ("text", "url", "pdf")
+REVIEWS = ("automatic", "operator")
 FORMS_OF_TYPE = {
     "online_form": ("text", "url"),
     "payment_required": ("text", "url"),
@@ -38,6 +39,9 @@ FORMS_OF_TYPE = {
     "pdf_form": ("pdf", "url"),
 }
 """What the onboarding link of a type can lead to."""
+
+REVIEWED_TYPES = ("online_form", "sso_verification")
+"""Types whose own pages end with something that can be accepted at once; payments and PDFs are always looked at."""
 
 CLIENT_FIELDS = frozenset(
     {
@@ -206,11 +210,12 @@ def read_form(section: Section, kind: str, directory: Path) -> Form | None:
                 "form", "a pdf_form needs its blank form", "write pdf: with a file, or url: with its address"
             )
         return None
-    form = section.section("form", FORM_KEYS)
+    form = section.section("form", (*FORM_KEYS, "review"))
     given = [key for key in FORM_KEYS if form.has(key)]
+    is_sign_on_here = kind == "sso_verification" and not given and form.has("review")
     if not accepted:
         section.problem("form", f"a field of type {kind} has none", "remove it")
-    elif len(given) != 1:
+    elif len(given) != 1 and not is_sign_on_here:
         section.problem("form", f"there are {len(given)} of text, url and pdf", f"keep one of {', '.join(accepted)}")
     elif given[0] not in accepted:
         form.problem(given[0], f"a field of type {kind} has no such form", f"write one of {', '.join(accepted)}")
@@ -218,4 +223,13 @@ def read_form(section: Section, kind: str, directory: Path) -> Form | None:
         text=form.optional_text("text"),
         url=form.optional_url("url"),
         pdf=read_pdf(form, "pdf", directory),
+        review=read_review(form, kind),
     )
+
+
+def read_review(form: Section, kind: str) -> FormReview:
+    """Who accepts what people do on our own page."""
+    if form.has("review") and (kind not in REVIEWED_TYPES or form.has("url")):
+        instead = "let the system behind url report `pending` instead" if form.has("url") else "remove it"
+        form.problem("review", "this decides about texts and sign-ons on our own pages only", instead)
+    return "operator" if form.word("review", REVIEWS, "automatic") == "operator" else "automatic"

@@ -71,6 +71,18 @@ class Randomness:
         """An id for a Server-Provided File, which no registration owns."""
         return f"f{_characters(secrets.randbits(80), 16)}"
 
+    def broadcast_id(self) -> str:
+        """An id for a broadcast, which no registration owns."""
+        return f"b{_characters(secrets.randbits(80), 16)}"
+
+    def webhook_id(self) -> str:
+        """An id for a webhook, which no registration owns."""
+        return f"w{_characters(secrets.randbits(50), 10)}"
+
+    def webhook_secret(self) -> str:
+        """256 random bits as Standard Webhooks writes them; the prefix is theirs, and secret scanners know it."""
+        return f"whsec_{base64.b64encode(secrets.token_bytes(32)).decode()}"
+
     def client_secret(self) -> str:
         """256 random bits behind a prefix of ours."""
         return f"cdscs_{secrets.token_urlsafe(32)}"
@@ -110,6 +122,14 @@ class Randomness:
     def sign_in(self) -> str:
         """A handle for a sign-in with the identity provider, in a shard of its own choice: the `state` of OAuth."""
         return f"cdssi_{secrets.token_hex(1)}_{secrets.token_urlsafe(32)}"
+
+    def link_key(self) -> str:
+        """256 random bits for a link that is a secret between those who have it and us."""
+        return secrets.token_urlsafe(32)
+
+    def mailed_code(self) -> str:
+        """Eight digits that a person reads in one window and types into another. Lives for minutes, few guesses long."""
+        return f"{secrets.randbelow(10**8):08d}"
 
     def receipt_confirmation(self) -> str:
         """A code that a person can read out: ten characters without look-alikes."""
@@ -190,6 +210,12 @@ def next_refresh_token(refresh_token: str, nonce: str) -> str:
         raise ValueError(message)
     secret = hmac.digest(refresh_token.encode(), nonce.encode(), "sha256")
     return match[1] + base64.urlsafe_b64encode(secret)[:43].decode()
+
+
+def broadcast_id_of(operator: str, key: str) -> str:
+    """The id of the broadcast that an operator began with this Idempotency-Key."""
+    hashed = hashlib.sha256(f"{operator}\0{key}".encode()).digest()
+    return f"b{_characters(int.from_bytes(hashed[:10], 'big'), 16)}"
 
 
 def is_operator_key(text: str) -> bool:

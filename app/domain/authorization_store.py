@@ -112,6 +112,8 @@ class SignInAttempt(Struct, kw_only=True, frozen=True):
     """Unix seconds."""
     console_page: str = ""
     """The page of the console to go on to; empty for a user, who never gets into the console."""
+    onboarding: str = ""
+    """Path and query of the onboarding step that goes on afterwards, below the public URL; may be empty."""
 
 
 class UserGrant(NamedTuple):

@@ -52,6 +52,14 @@ class Links:
         """The redirect URI that shows a receipt (4.2)."""
         return f"{self.public_url}/oauth/receipt"
 
-    def onboarding(self, registration_id: str, field_id: str) -> str:
-        """What a person reads or fills in for an onboarding step of a registration (3.6); it never expires (A25)."""
-        return f"{self.public_url}/onboarding/{field_id}?registration_id={registration_id}"
+    def onboarding(self, message_id: str, key: str) -> str:
+        """What a person reads or fills in for an onboarding step (3.6); whoever knows the link may."""
+        return f"{self.public_url}/onboarding/{message_id}?{urlencode({'key': key})}"
+
+    def onboarding_return(self, message_id: str, back: str) -> str:
+        """Where a person comes back to from an onboarding step elsewhere; it shows how far the step is."""
+        return f"{self.public_url}/onboarding/{message_id}?{urlencode({'back': back})}"
+
+    def blank_form(self, field_id: str) -> str:
+        """The blank PDF of a registration field, for everybody."""
+        return f"{self.public_url}/onboarding/forms/{field_id}"

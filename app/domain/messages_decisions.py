@@ -165,18 +165,40 @@ async def decide(
 
     async def write() -> Message:
         case = await read_case(context, access, message_id)
-        request = case.request.object
-        _refuse_impossible(case, status, description)
         change = Change(access.registration_id, access.now)
-        related: Related | None = None
-        if status is MessageStatus.COMPLETE:
-            related = await _carry_out(change, case, execute, receipt or request.related_uri or request.uri)
-        update = answer(context, change, case, status, description, related=related)
-        await _follow_requirement(change, case, status, advance)
+        update = await add_decision(
+            context, change, case, status, description, execute=execute, advance=advance, receipt_uri=receipt or ""
+        )
         await context.records.apply(change)
         return update
 
     return await until_written(write)
+
+
+async def add_decision(
+    context: Context,
+    change: Change,
+    case: Case,
+    status: MessageStatus,
+    description: str = "",
+    *,
+    execute: Execute | None = None,
+    advance: Advance | None = None,
+    receipt_uri: str = "",
+) -> Message:
+    """Add a decision with all that follows from it to a change; `decide` says what, and what it raises.
+
+    Returns:
+        The `request_update`.
+    """
+    request: Message = case.request.object
+    _refuse_impossible(case, status, description)
+    related: Related | None = None
+    if status is MessageStatus.COMPLETE:
+        related = await _carry_out(change, case, execute, receipt_uri or request.related_uri or request.uri)
+    update = answer(context, change, case, status, description, related=related)
+    await _follow_requirement(change, case, status, advance)
+    return update
 
 
 async def request_pending(context: Context, access: Access, message_id: str, description: str = "") -> Message:

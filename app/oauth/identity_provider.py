@@ -15,9 +15,10 @@ from app.domain.authorization_store import SignInAttempt
 from app.domain.oidc import IdentityProvider
 from app.errors import InvalidRequest, MethodNotAllowed, NotFound, SignInFailed, SignInStopped
 from app.oauth import sign_in, visits
+from app.web import sessions
 from app.web.answers import Answer
 from app.web.browser import Browser, browser_of, remember_browser
-from app.web.pages import redirect
+from app.web.pages import base_path, redirect
 from app.web.routing import ErrorStyle, Limit, Route
 from app.web.sign_in_answers import read_answer
 from app.web.state import State
@@ -61,6 +62,8 @@ async def come_back(request: Request[State]) -> Answer:
         raise
     if attempt.transaction:
         return await visits.signed_in(request, attempt.transaction, user)
+    if attempt.onboarding:
+        return redirect(_sign_in_path(state, attempt), headers=[await sessions.begin(request, user)])
     return await sign_in.signed_in(request, attempt.grant_id, user)
 
 
@@ -96,6 +99,8 @@ def _sign_in_path(state: State, attempt: SignInAttempt, *, stopped: bool = False
     """The page where an attempt began."""
     if attempt.transaction:
         return visits.path_of(state, attempt.transaction) + (f"?{sign_in.STOPPED}" if stopped else "")
+    if attempt.onboarding:
+        return base_path(state) + attempt.onboarding + (f"&{sign_in.STOPPED}" if stopped else "")
     return sign_in.path_by_itself(state, attempt.grant_id, stopped=stopped)
 
 

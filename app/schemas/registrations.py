@@ -23,11 +23,33 @@ class RequirementStatus(StrEnum):
     REJECTED = "rejected"
 
 
+class Evidence(Struct, kw_only=True, frozen=True, omit_defaults=True):
+    """What somebody did on our own pages to meet a requirement; what does not apply is empty."""
+
+    at: datetime
+    message_id: str
+    """The request that was answered."""
+    name: str = ""
+    """Who it was, in their own words, or as the identity provider calls them."""
+    text_digest: str = ""
+    """SHA-256 of the Markdown text that was accepted, in hexadecimal digits."""
+    issuer: str = ""
+    """The identity provider that vouches for the account."""
+    subject: str = ""
+    """The account at that provider, for ever."""
+    email: str = ""
+    """The address that was verified."""
+    reference: str = ""
+    """How the payment can be found."""
+
+
 class Requirement(Struct, kw_only=True, frozen=True):
-    """One registration field that has to be done after registration, and its request Message."""
+    """One registration field that has to be done after registration, and its newest request Message."""
 
     status: RequirementStatus
     message_id: str = ""
+    evidence: list[Evidence] = []
+    """Oldest first."""
 
 
 class Registration(Struct, kw_only=True, frozen=True):
@@ -49,5 +71,7 @@ class Registration(Struct, kw_only=True, frozen=True):
     """By registration field id."""
     next_client: int = 1
     """The number of the next Client Object."""
+    verified_email: str = ""
+    """The contact address that was verified last."""
     notes: str = ""
     """What operators have written down about it; Clients never see it."""
