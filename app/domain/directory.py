@@ -105,7 +105,7 @@ class Directory(Protocol):
     """All registrations together. Raises StoreUnavailable when the store does not answer."""
 
     async def registrations(self, search: RegistrationSearch, place: Place | None = None) -> Sheet[Registration]:
-        """A page of registrations."""
+        """A page of registrations; one of a search with `q` may have fewer than `PAGE_SIZE` although there are more."""
 
     async def messages(self, search: MessageSearch, place: Place | None = None) -> Sheet[Message]:
         """A page of the Messages of all registrations."""
@@ -117,7 +117,7 @@ class Directory(Protocol):
         """Registrations of a shard in the order of their ids, for a walk through all of them that can be resumed."""
 
     async def count(self, search: RegistrationSearch) -> int:
-        """How many there are; for a search with `q` at most 1,000 are counted."""
+        """How many there are; for a search with `q` as many as are found at once, and at most 1,000."""
 
     async def tally(self) -> Tally:
         """The numbers of the first page."""

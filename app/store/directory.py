@@ -43,6 +43,9 @@ FIRST_HELPING: Final = 4
 COUNTED: Final = 1000
 """Results of a search for words that are counted at most."""
 
+ROUNDS: Final = 4
+"""How often shards are asked to look further for registrations with words that are rare together."""
+
 T = TypeVar("T", bound=Struct)
 
 _Entry = tuple[int, str]
@@ -129,7 +132,22 @@ class RedisDirectory:
         return [Due(one[:REGISTRATION_ID_LENGTH], one, datetime.fromtimestamp(at, UTC)) for at, one in found.entries]
 
     async def _find(self, place: Place | None, want: int, names: Sequence[str], words: Sequence[str] = ()) -> _Found:
-        """The next entries of these indexes after a place, with which registrations have these words."""
+        """The next entries of these indexes after a place, of registrations with these words.
+
+        When all words are common and registrations that have them all are rare, there may be more than was found.
+        """
+        found = await self._look(place, want, names, words)
+        for _ in range(ROUNDS - 1):
+            missing = want - len(found.entries)
+            if not missing or not found.beyond:
+                break
+            reached = Place(*found.beyond, place is not None and place.newer)
+            more = await self._look(reached, missing, names, words)
+            found = _Found(found.entries + more.entries, found.behind, more.beyond)
+        return found
+
+    async def _look(self, place: Place | None, want: int, names: Sequence[str], words: Sequence[str]) -> _Found:
+        """What shards find in one go."""
         newer = place is not None and place.newer
         where = (place.position, place.member) if place else ("", "")
 

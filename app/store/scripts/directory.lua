@@ -5,9 +5,9 @@
 --       begin a word of the registration
 -- Returns {1 if there are entries at the place or behind it, position and member up to which everything was looked at ('' when that
 -- is everything), position and member of each entry…}, entries in the order of the way.
--- What a call looks at is bounded: when so many registrations have the words that sorting them out would take long, the indexes
--- are walked through in their order instead, and not to the end.
-local SORTED, WALKED, BATCH, ID_LENGTH = 300, 1000, 100, 14
+-- What a call looks at is bounded: when more registrations have the words than is good for sorting them all, the indexes are
+-- walked through in their order instead, where the next ones are near then, and only so far.
+local WALKED, BATCH, ID_LENGTH = 250, 50, 14
 
 local shard, member, newer, want = KEYS[1], ARGV[2], ARGV[3] == '1', tonumber(ARGV[4])
 local position = tonumber(ARGV[1])
@@ -150,12 +150,19 @@ local function walk_all()
   return sorted(found), back, horizon
 end
 
+-- Of N registrations, c with the word: sorting looks at all c, walking at about N / c for each that is wanted.
+local function is_rare(count)
+  local total = 0
+  for _, name in ipairs(names) do total = total + redis.call('ZCARD', index_key(name)) end
+  return count <= BATCH or count * count <= want * total
+end
+
 local found, back, horizon
 if #words == 0 then
   found, back = all()
 else
   local word, count = rarest_word()
-  if count <= SORTED then
+  if is_rare(count) then
     found, back = with_word(word)
   else
     found, back, horizon = walk_all()
