@@ -1,11 +1,15 @@
 """Broadcasts: one text of an operator for every registration, each exactly once."""
 
+import asyncio
+import io
 from typing import Any
 
 import pytest
 
 from app.domain import broadcasts
 from app.domain.broadcasts import BroadcastStore
+from app.domain.records import Change
+from app.errors import ServerError, StoreUnavailable
 from tests.conftest import Registered, Server
 from tests.operators import operator_of
 
@@ -238,3 +242,59 @@ async def test_a_broadcast_is_in_the_audit_log(server: Server) -> None:
     assert record.changes == [
         {"object": "broadcast", "id": created["broadcast_id"], "before": None, "after": OUTAGE},
     ]
+
+
+async def test_many_who_send_at_once_send_it_once(server: Server) -> None:
+    clients = [await server.register() for _ in range(40)]
+    anna = await operator_of(server)
+    created = (await anna.post("/broadcasts", OUTAGE)).json()
+
+    await asyncio.gather(*(send_all(server) for _ in range(8)))
+
+    assert [len(await received(client)) for client in clients] == [1] * 40
+    assert (await anna.get(f"/broadcasts/{created['broadcast_id']}")).json()["sent"] == 40
+
+
+async def test_an_outage_in_the_middle_sends_nothing_twice(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
+    clients = [await server.register() for _ in range(20)]
+    anna = await operator_of(server)
+    created = (await anna.post("/broadcasts", OUTAGE)).json()
+    apply, left = server.context.records.apply, [7]
+
+    async def away_after_some(change: Change) -> None:
+        if not left[0]:
+            raise StoreUnavailable("The store does not answer.")
+        left[0] -= 1
+        await apply(change)
+
+    monkeypatch.setattr(server.context.records, "apply", away_after_some)
+    with pytest.raises(StoreUnavailable):
+        await send_all(server)
+    monkeypatch.undo()
+    await send_all(server)
+
+    assert [len(await received(client)) for client in clients] == [1] * 20
+    assert (await anna.get(f"/broadcasts/{created['broadcast_id']}")).json()["sent"] == 20
+
+
+async def test_one_registration_that_cannot_be_written_to_keeps_no_other_waiting(
+    json_log: io.BytesIO, server: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bad, good = await server.register(), await server.register()
+    anna = await operator_of(server)
+    created = (await anna.post("/broadcasts", OUTAGE)).json()
+    apply = server.context.records.apply
+
+    async def fail_for_one(change: Change) -> None:
+        if change.registration_id == bad.registration_id:
+            raise ServerError("The script failed.")
+        await apply(change)
+
+    monkeypatch.setattr(server.context.records, "apply", fail_for_one)
+    await send_all(server)
+    monkeypatch.undo()
+
+    assert len(await received(good)) == 1
+    seen = (await anna.get(f"/broadcasts/{created['broadcast_id']}")).json()
+    assert (seen["recipients"], seen["sent"], seen["status"]) == (2, 1, "complete")
+    assert b'"broadcast_not_sent"' in json_log.getvalue()
