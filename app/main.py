@@ -1,5 +1,6 @@
 """Puts the rooms together: settings and catalog in, an ASGI application out."""
 
+import random
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -41,11 +42,13 @@ from app.oauth import (
 )
 from app.onboarding.routes import routes as onboarding_routes
 from app.operator import broadcasts as operator_broadcasts
+from app.operator import webhooks as operator_webhooks
 from app.operator.routes import routes as operator_routes
 from app.settings import Settings
 from app.store import allowances as allowance_scripts
 from app.store import authorizations as authorization_scripts
 from app.store import broadcasts as broadcast_scripts
+from app.store import deliveries as delivery_scripts
 from app.store import directory as directory_scripts
 from app.store import feed as feed_scripts
 from app.store import files as file_scripts
@@ -54,11 +57,13 @@ from app.store import outbox as outbox_scripts
 from app.store import records as record_scripts
 from app.store import tokens as token_scripts
 from app.store import user_tokens as user_token_scripts
+from app.store import webhooks as webhook_scripts
 from app.store.allowances import RedisAllowances
 from app.store.authorizations import RedisAuthorizations
 from app.store.broadcasts import RedisBroadcasts
 from app.store.connect import StoreConnection, connect
 from app.store.connection import Connection
+from app.store.deliveries import RedisDeliveries
 from app.store.directory import RedisDirectory
 from app.store.documents import Documents
 from app.store.feed import RedisFeed
@@ -72,13 +77,16 @@ from app.store.schema import require_compatible
 from app.store.tokens import RedisTokens
 from app.store.user_tokens import RedisUserTokens
 from app.store.users import RedisUsers
+from app.store.webhooks import RedisWebhooks
 from app.web.edge import Edge
 from app.web.rate_limit import RateLimiter
 from app.web.routing import Route
 from app.web.state import Limiters, State
 from app.worker.due import Settling
 from app.worker.jobs import Broadcasting, Relaying
+from app.worker.mails import SendMails
 from app.worker.runtime import Job, Runtime
+from app.worker.webhooks import QueueDeliveries, SendDeliveries
 
 SCRIPTS = (
     *record_scripts.SCRIPTS,
@@ -91,6 +99,8 @@ SCRIPTS = (
     *operator_scripts.SCRIPTS,
     *feed_scripts.SCRIPTS,
     *outbox_scripts.SCRIPTS,
+    *webhook_scripts.SCRIPTS,
+    *delivery_scripts.SCRIPTS,
     *allowance_scripts.SCRIPTS,
 )
 """Every script that a server runs in its store."""
@@ -232,6 +242,7 @@ class Service:
             *onboarding_routes,
             *operator_routes,
             *operator_broadcasts.routes,
+            *operator_webhooks.routes,
             *files.routes(self.catalog),
             *console.routes,
             *site.routes(self.catalog, self.settings),
@@ -262,6 +273,7 @@ def build_state(settings: Settings, catalog: Catalog, connection: Connection, pa
         links=Links(settings.public_url),
     )
     records.settle_due = partial(settle_due, context)
+    webhooks = RedisWebhooks(connection, records.sealer)
     limiters = Limiters(
         anonymous=RateLimiter(settings.rate_limit_anonymous, parts.clock),
         client=RateLimiter(settings.rate_limit_client, parts.clock),
@@ -283,6 +295,8 @@ def build_state(settings: Settings, catalog: Catalog, connection: Connection, pa
         operators=OperatorKeys(RedisOperators(connection), settings.operator_bootstrap_key),
         operator_sessions=RedisOperatorSessions(connection),
         outbox=RedisOutbox(connection),
+        webhooks=webhooks,
+        deliveries=RedisDeliveries(connection, webhooks),
         allowances=RedisAllowances(connection),
         store_health=RedisHealth(connection, parts.clock),
         broadcasts=RedisBroadcasts(connection),
@@ -299,6 +313,23 @@ def background_jobs(state: State) -> list[Job]:
         Relaying(state["feed"]),
         Settling(context, state["directory"]),
         Broadcasting(context, state["broadcasts"]),
+        *jobs_that_send(state),
+    ]
+
+
+def jobs_that_send(state: State) -> list[Job]:
+    """What leaves the house."""
+    # Their libraries are slow to import, and servers beside workers do without them.
+    from app.delivery.smtp import open_mailer  # noqa: PLC0415
+    from app.delivery.webhooks import HttpSender  # noqa: PLC0415
+
+    settings, feed = state["settings"], state["feed"]
+    webhooks, deliveries = state["webhooks"], state["deliveries"]
+    consumer = state["context"].randomness.nonce()
+    return [
+        SendMails(state["outbox"], open_mailer(settings)),
+        QueueDeliveries(feed, webhooks, deliveries, base_url=settings.public_url, consumer=consumer),
+        SendDeliveries(webhooks, deliveries, HttpSender(), jitter=random.random, clock=state["now"]),
     ]
 
 

@@ -106,7 +106,7 @@ class Outbox(Protocol):
         """Mails, newest first, from the one after `before` on."""
 
 
-class MailQueue(Protocol):
+class MailQueue(Outbox, Protocol):
     """The outbox as those see it who empty it. Raises StoreUnavailable when the store does not answer."""
 
     async def take(self, now: datetime, *, limit: int) -> list[TakenMail]:
@@ -127,6 +127,9 @@ class Mailer(Protocol):
 
     async def send(self, mail: Mail) -> None:
         """Hand one over; every attempt has the same Message-ID. Raises MailNotSent."""
+
+    async def close(self) -> None:
+        """Let go of the mail server."""
 
 
 def after_failure(taken: TakenMail, failure: MailNotSent, now: datetime) -> Attempted:

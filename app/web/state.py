@@ -9,9 +9,10 @@ from app.domain.allowances import Allowances
 from app.domain.authorization_store import AuthorizationStore, UserStore
 from app.domain.broadcasts import BroadcastStore
 from app.domain.context import Context
+from app.domain.deliveries import DeliveryQueue
 from app.domain.directory import Directory
 from app.domain.feed import Feed
-from app.domain.mails import Outbox
+from app.domain.mails import MailQueue
 from app.domain.oidc import IdentityProvider
 from app.domain.opened_files import OpenedFiles
 from app.domain.operator_sessions import OperatorSessionStore
@@ -19,6 +20,7 @@ from app.domain.operators import OperatorKeys
 from app.domain.overview import StoreHealth
 from app.domain.tokens import TokenStore
 from app.domain.user_tokens import UserTokenStore
+from app.domain.webhooks import WebhookStore
 from app.settings import Settings
 from app.web.rate_limit import RateLimiter
 
@@ -48,7 +50,9 @@ class State(TypedDict):
     directory: Directory
     operators: OperatorKeys
     operator_sessions: OperatorSessionStore
-    outbox: Outbox
+    outbox: MailQueue
+    webhooks: WebhookStore
+    deliveries: DeliveryQueue
     allowances: Allowances
     store_health: StoreHealth
     broadcasts: BroadcastStore

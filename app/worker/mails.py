@@ -40,6 +40,11 @@ class SendMails:
                 raise end
         return bool(taken or forgotten)
 
+    async def close(self) -> None:
+        """See `Lasting.close`."""
+        if self._mailer:
+            await self._mailer.close()
+
     async def _send(self, mailer: Mailer, taken: TakenMail, now: datetime) -> None:
         """Send one, and note what has become of it at once: until then a crash would send it again."""
         try:

@@ -8,7 +8,7 @@ import asyncio
 import contextlib
 from collections.abc import Callable, Sequence
 from datetime import datetime
-from typing import Any, Final, Protocol
+from typing import Any, Final, Protocol, runtime_checkable
 
 import structlog
 
@@ -39,6 +39,14 @@ class Job(Protocol):
 
     async def run_once(self, now: datetime) -> bool:
         """Do a step. True when there was work and there may be more: then it is called again at once."""
+
+
+@runtime_checkable
+class Lasting(Protocol):
+    """A job that has something open, or under way, between its steps."""
+
+    async def close(self) -> None:
+        """Come to an end; there will be no further step."""
 
 
 class Runtime:
@@ -77,6 +85,7 @@ class Runtime:
             self._log.warning("job_broken_off", job=task.get_name().removeprefix("job "))
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
+        await asyncio.gather(*(job.close() for job in self._jobs if isinstance(job, Lasting)), return_exceptions=True)
         self._tasks = []
 
     async def _repeat(self, job: Job) -> None:

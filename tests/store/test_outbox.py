@@ -147,7 +147,7 @@ async def test_the_text_is_dropped_at_the_end_and_the_rest_some_days_later(outbo
     (taken,) = await outbox.take(NOW, limit=1)
     await outbox.settle(taken, Attempted(status=status), NOW)
 
-    assert "123456" not in str(await connection.command("HGETALL", "{mails}:o"))
+    assert "123456" not in str(await connection.command("HGETALL", "{mails}:mails"))
     assert await outbox.forget(NOW + timedelta(days=KEPT_DAYS, seconds=-1)) == 0
     assert len(await outbox.latest()) == 1
     assert await outbox.forget(NOW + timedelta(days=KEPT_DAYS)) == 1
@@ -163,7 +163,7 @@ async def test_a_mail_that_has_expired_is_forgotten_without_a_trace(outbox, conn
     assert await outbox.forget(ends) == 1
 
     left = [
-        await connection.command("EXISTS", f"{{mails}}:{name}") for name in ("o", "i:all", "i:waiting", "due", "ends")
+        await connection.command("EXISTS", f"{{mails}}:{name}") for name in ("mails", "list:all", "list:waiting", "due", "ends")
     ]
     assert left == [0] * 5
 

@@ -6,14 +6,14 @@
 local prefix, id, status = KEYS[1], ARGV[1], ARGV[3]
 local due = redis.call('ZSCORE', prefix .. ':due', id)
 if not due or (status ~= 'sent' and tonumber(due) ~= tonumber(ARGV[2])) then return 0 end
-redis.call('HSET', prefix .. ':o', id .. '!', status .. '\n' .. ARGV[4])
+redis.call('HSET', prefix .. ':mails', id .. '!', status .. '\n' .. ARGV[4])
 if ARGV[5] ~= '' then
   redis.call('ZADD', prefix .. ':due', ARGV[5], id)
   return 1
 end
 redis.call('ZREM', prefix .. ':due', id)
-redis.call('ZREM', prefix .. ':i:waiting', id)
-redis.call('ZADD', prefix .. ':i:' .. status, redis.call('ZSCORE', prefix .. ':i:all', id), id)
-redis.call('HSET', prefix .. ':o', id, ARGV[6])
+redis.call('ZREM', prefix .. ':list:waiting', id)
+redis.call('ZADD', prefix .. ':list:' .. status, redis.call('ZSCORE', prefix .. ':list:all', id), id)
+redis.call('HSET', prefix .. ':mails', id, ARGV[6])
 redis.call('ZADD', prefix .. ':ends', ARGV[7], id)
 return 1

@@ -5,7 +5,7 @@
 local prefix, answer = KEYS[1], {}
 for _, id in ipairs(redis.call('ZRANGEBYSCORE', prefix .. ':due', '-inf', ARGV[1], 'LIMIT', 0, ARGV[3])) do
   redis.call('ZADD', prefix .. ':due', ARGV[2], id)
-  answer[#answer + 1] = redis.call('HGET', prefix .. ':o', id)
-  answer[#answer + 1] = redis.call('HINCRBY', prefix .. ':o', id .. '#', 1)
+  answer[#answer + 1] = redis.call('HGET', prefix .. ':mails', id)
+  answer[#answer + 1] = redis.call('HINCRBY', prefix .. ':mails', id .. '#', 1)
 end
 return answer
