@@ -32,8 +32,8 @@ WHAT_TO_DO: Final = {
     "invalid_token": "Get a new access token. If it fails again, the Grant behind it has ended.",
     "insufficient_role": "Ask an admin of the utility for a key of the role that error_description names.",
     "insufficient_scope": "Get a token for the scope that WWW-Authenticate names.",
-    "invalid_signature": "Only systems of the utility call there. Sign webhook-id, webhook-timestamp and the body with the"
-    " secret that was agreed on, and let the clock be right.",
+    "invalid_signature": "Only systems of the utility call there. Sign webhook-id, webhook-timestamp and the body with"
+    " the secret that was agreed on, and let the clock be right.",
     "not_found": "Check the URL; take it from a listing instead of building it. Objects of other registrations do not"
     " exist for you.",
     "method_not_allowed": "Use a method that the Allow header names.",

@@ -8,8 +8,10 @@ from msgspec import UNSET
 from app.catalog import Catalog, Form, RegistrationField
 from app.docs import words
 from app.domain.as_metadata import field_ids
+from app.domain.onboarding_steps import needs_operator
 from app.domain.registration_fields import accepts
 from app.settings import Settings
+from app.web.markdown import as_html
 
 KINDS: Final = {
     "registration_field": "Submitted with the registration request",
@@ -34,7 +36,9 @@ def contents(catalog: Catalog, _settings: Settings) -> dict[str, Any]:
     """The values of the template: fields that are submitted first, then steps that follow."""
     listed = field_ids(catalog.scopes.values())
     entries = [field_entry(catalog, catalog.registration_fields[field_id]) for field_id in listed]
+    lives_seconds = catalog.registration.onboarding_link_ttl_seconds
     return {
+        "link_lives": words.period(lives_seconds) if lives_seconds else "",
         "submitted": [entry for entry in entries if entry["type"] == "registration_field"],
         "steps": [entry for entry in entries if entry["type"] != "registration_field"],
     }
@@ -62,6 +66,8 @@ def field_entry(catalog: Catalog, field: RegistrationField) -> dict[str, Any]:
         "amount": f"{field.amount:,.2f}" if field.amount is not None else "",
         "currency": field.currency,
         "form": field.form or Form(text=None, url=None, pdf=None),
+        "text": as_html(field.form.text, top=4) if field.form and field.form.text else "",
+        "is_reviewed": needs_operator(field),
         "host": urlsplit(field.form.url).hostname if field.form and field.form.url else "",
         "required_by": [scope.id for scope in scopes if field.id in scope.registration_requirements],
         "taken_by": [scope.id for scope in scopes if field.id in scope.registration_optional],

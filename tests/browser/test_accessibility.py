@@ -91,7 +91,7 @@ async def test_pages_when_something_is_wrong(app: App, user: User) -> None:
     await inspect(user.page, "error-not-found")
 
 
-@pytest.mark.parametrize("path", ["/", *(page.path for page in CONTENTS), "/onboarding/data_terms"])
+@pytest.mark.parametrize("path", ["/", *(page.path for page in CONTENTS)])
 async def test_documentation(user: User, path: str) -> None:
     await user.go(path)
     await inspect(user.page, path.strip("/").replace("/", "-") or "landing")

@@ -184,7 +184,7 @@ async def test_payments_are_described_with_fees_methods_and_steps(server: Server
 async def test_email_verification_is_described_with_its_syntax_and_steps(server: Server) -> None:
     text = section(await page(server, FIELDS), "contact_check")
 
-    for said in ("Syntax", "name@example.com", "254 characters", "online_form_request", "a code goes to the address"):
+    for said in ("Syntax", "name@example.com", "254 characters", "online_form_request", "a code of eight digits sent to it"):
         assert said in text
 
 
@@ -192,7 +192,7 @@ async def test_email_verification_is_described_with_its_syntax_and_steps(server:
 async def test_single_sign_on_is_described_with_its_methods_and_providers(server: Server) -> None:
     text = section(await page(server, FIELDS), "portal_account")
 
-    for said in ("OpenID Connect", "Microsoft Entra ID", "contractors.prairie-lake.example", "online_form_request"):
+    for said in ("OpenID Connect", "Microsoft Entra ID", "account of your company", "online_form_request"):
         assert said in text
 
 
@@ -211,7 +211,7 @@ async def test_the_blank_pdf_form_can_be_downloaded(server: Server) -> None:
 async def test_online_forms_are_described_with_what_to_submit_and_the_steps(server: Server) -> None:
     text = section(await page(server, FIELDS), "data_terms")
 
-    for said in ("What is asked for", "Terms for customer data", "You read and accept the text", "request_update"):
+    for said in ("What is asked for", "Terms for customer data", "Read the text, write your name", "request_update"):
         assert said in text
 
 
@@ -376,21 +376,19 @@ async def test_what_a_catalog_says_is_text(make_server: MakeServer, demo_catalog
     )
     server = await make_server(catalog)
 
-    for path in (*PAGES, "/onboarding/data_terms"):
+    for path in PAGES:
         assert "script" not in (await page(server, path)).tags
 
 
-async def test_onboarding_pages_have_the_layout_of_all_pages(server: Server) -> None:
-    answer = await server.http.get("/onboarding/data_terms?registration_id=x")
-    view = View(answer)
+async def test_a_text_that_is_accepted_is_shown_as_it_will_be_shown(server: Server) -> None:
+    """Markdown, with headings below that of its entry."""
+    assert "<h4>Terms for customer data</h4>" in section(await page(server, FIELDS), "data_terms")
 
-    assert view.policy["default-src"] == ["'none'"]
-    assert "Terms for customer data" in view.text
-    assert f"{PUBLIC_URL}/docs/registration-fields#data_terms" in hrefs(view)
-    assert (await server.http.get("/onboarding/setup_fee")).headers["location"].startswith("https://pay.")
-    missing = await server.http.get("/onboarding/nothing")
-    assert missing.status_code == 404
-    assert missing.headers["content-type"].startswith("text/html")
+
+async def test_how_long_links_live_is_said(make_server: MakeServer, demo_catalog: Catalog) -> None:
+    assert "It lives for 90 days" in (await page(await make_server(), FIELDS)).text
+    forever = changed(demo_catalog, registration={"onboarding_link_ttl_seconds": None})
+    assert "It does not expire" in (await page(await make_server(forever), FIELDS)).text
 
 
 # Examples, as people paste them

@@ -400,31 +400,6 @@ async def test_onboarding_steps_are_asked_for_at_once(server: Server) -> None:
     assert by_field["setup_fee"]["currency"] == "USD"
 
 
-@pytest.mark.clause("WG1-02-3.6-09", "WG1-02-3.6-19", "WG1-02-3.6-27", "WG1-02-3.6-47")
-@pytest.mark.parametrize(
-    ("field", "status", "content_type"),
-    [
-        ("data_terms", 200, "text/html; charset=utf-8"),
-        ("contact_check", 200, "text/html; charset=utf-8"),
-        ("portal_account", 303, None),
-        ("setup_fee", 303, None),
-        ("insurance_form", 200, "application/pdf"),
-    ],
-)
-async def test_the_link_of_a_step_may_be_opened_again_and_again(
-    server: Server, field: str, status: int, content_type: str | None
-) -> None:
-    """It neither expires nor is it used up (ambiguities A25)."""
-    registered = await server.register(EVERYTHING)
-    (message,) = [one for one in await registered.messages() if one["description"].endswith(f"field: {field}")]
-
-    for _ in range(3):
-        server.clock.advance(days=400)
-        answer = await server.http.get(message["related_uri"])
-        assert answer.status_code == status
-        assert content_type in {None, answer.headers.get("content-type")}
-
-
 @pytest.mark.clause("WG1-02-3.6-05")
 async def test_a_review_shows_as_a_production_request(server: Server) -> None:
     """Made by the Server, pending, for the sandbox object (ambiguities A19)."""

@@ -199,7 +199,7 @@ async def test_registrations_are_limited_by_source_and_come_back(make_server: Ma
 
 
 @pytest.mark.clause("WG1-02-11.3-01")
-@pytest.mark.parametrize("path", [METADATA, "/cds-api/v1/coverage", "/onboarding/data_terms"])
+@pytest.mark.parametrize("path", [METADATA, "/cds-api/v1/coverage", "/onboarding/forms/insurance_form"])
 async def test_public_documents_are_limited_by_source(make_server: MakeServer, path: str) -> None:
     server = await make_server(CDS_RATE_LIMIT_ANONYMOUS="5/minute")
     async with calling_from(server, "203.0.113.7") as http, calling_from(server, "203.0.113.8") as other:
