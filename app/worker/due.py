@@ -18,6 +18,7 @@ from app.domain.context import Context
 from app.domain.credential_notices import notify
 from app.domain.directory import Directory, Due
 from app.domain.grant_times import settle_due
+from app.domain.onboarding_links import renew
 from app.domain.records import Access, Change
 from app.errors import NotFound, StoreUnavailable
 
@@ -39,7 +40,11 @@ async def _finish_client(context: Context, registration_id: str, client_id: str,
     await finish(context, Access(registration_id, now), client_id)
 
 
-SETTLERS: Final[Mapping[str, Settle]] = {"g": _settle_grants, "c": notify}
+async def _renew_link(context: Context, registration_id: str, message_id: str, now: datetime) -> None:
+    await renew(context, registration_id, message_id, now)
+
+
+SETTLERS: Final[Mapping[str, Settle]] = {"g": _settle_grants, "c": notify, "m": _renew_link}
 """By the first letter of a local id; Client Objects, which are numbered, are finished."""
 
 

@@ -50,7 +50,12 @@ async def told(registered: Registered, name: str) -> list[dict[str, Any]]:
 async def server(make_server: MakeServer, demo_catalog: Catalog) -> Server:
     """Secrets live for ninety days here."""
     ttl_seconds = 90 * 86400
-    return await make_server(changed(utility(demo_catalog), registration={"secret_ttl_seconds": ttl_seconds}))
+    return await make_server(
+        changed(
+            utility(demo_catalog),
+            registration={"secret_ttl_seconds": ttl_seconds, "onboarding_link_ttl_seconds": ttl_seconds // 3},
+        )
+    )
 
 
 @pytest.fixture
@@ -128,6 +133,21 @@ async def stored_grant(server: Server, registered: Registered, grant_id: str):
     (stored,) = await server.context.records.load(replace(registered.access, settled=True), Wanted(Grant, grant_id))
     assert stored
     return stored.object
+
+
+async def test_an_onboarding_link_that_has_expired_is_renewed_once(server: Server):
+    registered = await server.register("cds_client_admin ple_customer_data")
+    steps = [one for one in await registered.messages() if one["status"] == "open"]
+    server.clock.advance(days=40)
+
+    await asyncio.gather(*(settle(server) for _ in range(5)))
+
+    renewed = [one for one in await registered.messages() if one["created"] == "2026-07-11T12:00:00Z"]
+    asked_again = [one for one in renewed if one["previous_uri"]]
+    assert steps
+    assert sorted(one["previous_uri"] for one in asked_again) == sorted(one["uri"] for one in steps)
+    assert {one["related_uri"] for one in asked_again}.isdisjoint({one["related_uri"] for one in steps})
+    assert await settle(server) == 0
 
 
 async def test_switching_a_client_object_that_a_crash_has_interrupted_is_finished(
