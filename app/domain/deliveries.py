@@ -215,8 +215,8 @@ class WebhookSender(Protocol):
 
 
 def for_event(event: FeedEvent, webhooks: Iterable[Webhook], base_url: str) -> list[Queued]:
-    """What an event leads to."""
-    wanting = [webhook for webhook in webhooks if webhook.wants(event.type)]
+    """What an event leads to; not for webhooks that came after it."""
+    wanting = [webhook for webhook in webhooks if webhook.wants(event.type) and webhook.created <= event.at]
     if not wanting:
         return []
     data = {

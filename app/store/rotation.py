@@ -47,7 +47,7 @@ async def reseal(
     Args:
         connection: With the scripts of this module loaded.
         sealer: Has all keys that may have been used.
-        batches: The prefixes of the registrations to look at.
+        batches: The prefixes of the registrations to look at; webhooks are looked at besides.
         progress: Told after every batch.
 
     Raises:
@@ -59,6 +59,7 @@ async def reseal(
         done.registrations += 1
         await _reseal_one(connection, sealer, prefix, done)
 
+    await _reseal_one(connection, sealer, keys.WEBHOOKS, done)
     async for batch in batches:
         await together(one, batch)
         progress(done)
