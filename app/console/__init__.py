@@ -3,13 +3,41 @@
 `shell` is what all of them share; each other module is one subject with its `routes`. Pages have no scripts.
 """
 
-from app.console import catalog, identity_provider, keys, overview, sign_in
+from app.console import (
+    audit,
+    broadcasts,
+    catalog,
+    client_objects,
+    files,
+    grant_forms,
+    grants,
+    identity_provider,
+    keys,
+    mails,
+    messages,
+    overview,
+    registration,
+    registrations,
+    sign_in,
+    writing,
+)
 from app.web.routing import Route
 
 routes: list[Route] = [
     *sign_in.routes,
     *identity_provider.routes,
     *overview.routes,
+    *messages.routes,
+    *writing.routes,
+    *registrations.routes,
+    *registration.routes,
+    *client_objects.routes,
+    *grants.routes,
+    *grant_forms.routes,
+    *files.routes,
+    *broadcasts.routes,
     *catalog.routes,
+    *audit.routes,
+    *mails.routes,
     *keys.routes,
 ]
