@@ -55,7 +55,6 @@ _KEPT: Final = {DeliveryStatus.DELIVERED: (KEPT_DAYS, KEPT_DELIVERED), DeliveryS
 _FRESH: Final = encode(Outcome(status=DeliveryStatus.WAITING))
 _BEYOND: Final = encode(Outcome(status=DeliveryStatus.DEAD, last_error=TOO_MANY))
 
-_log = structlog.get_logger("app.store.deliveries")
 _queued = msgspec.json.Decoder(Queued)
 _webhook = msgspec.json.Decoder(Webhook)
 _outcome = msgspec.json.Decoder(Outcome)
@@ -72,6 +71,7 @@ class RedisDeliveries:
     def __init__(self, connection: Connection, webhooks: RedisWebhooks) -> None:
         self._connection = connection
         self._webhooks = webhooks
+        self._log: Any = structlog.get_logger("app.store.deliveries")
 
     async def add(self, deliveries: Sequence[Queued], now: datetime) -> None:
         """See `DeliveryQueue.add`."""
@@ -94,7 +94,7 @@ class RedisDeliveries:
             try:
                 secrets = self._webhooks.opened(webhook.webhook_id, current, previous, signs_until)
             except ServerError as error:  # what waits for it goes on waiting, and the others must not
-                _log.error("webhook_secret_unreadable", webhook_id=webhook.webhook_id, detail=error.detail)
+                self._log.error("webhook_secret_unreadable", webhook_id=webhook.webhook_id, detail=error.detail)
             else:
                 taken += _taken(webhook, secrets, flat, until)
         return taken

@@ -73,6 +73,7 @@ def test_less_important_lines_are_left_out():
         {"authorization": "Basic geheim"},
         {"detail": "the token cdsat_00r1_geheim is unknown"},
         {"nested": {"list": ["cdscs_geheim"]}},
+        {"detail": "signed with whsec_a/b+geheim=="},
     ],
 )
 def test_secrets_are_blackened_by_name_and_by_prefix(log_format, facts):

@@ -165,6 +165,7 @@ async def test_a_secret_that_no_key_opens_holds_up_nobody_else(json_log, connect
     taken = await take(queue)
 
     assert [one.webhook.webhook_id for one in taken] == [TWO]
+    await asyncio.sleep(0)
     assert b"webhook_secret_unreadable" in json_log.getvalue()
 
 
