@@ -14,7 +14,7 @@ from app.schemas.credentials import Credential, CredentialInternal
 from app.schemas.grants import Grant
 from app.schemas.messages import Message, MessageInternal, MessageStatus
 
-EXPIRY_NOTICE: Final = timedelta(days=14)
+EXPIRY_NOTICE_SECONDS: Final = 14 * 24 * 3600
 """How long before its expiry a Client is told about a Credential; of one that lives shortly, half of its life."""
 
 UNFINISHED: Final = timedelta(minutes=1)
@@ -44,11 +44,10 @@ def expiry_notice(credential: Credential, internal: CredentialInternal) -> datet
     expires_at = credential.client_secret_expires_at
     if not expires_at or expires_at == internal.told_expiry:
         return None
-    expires = datetime.fromtimestamp(expires_at, UTC)
-    if expires <= credential.modified:
+    life_seconds = expires_at - int(credential.modified.timestamp())
+    if life_seconds <= 0:
         return None
-    lead = min(EXPIRY_NOTICE, (expires - credential.modified) / 2)
-    return (expires - lead).replace(microsecond=0)
+    return datetime.fromtimestamp(expires_at - min(EXPIRY_NOTICE_SECONDS, life_seconds // 2), UTC)
 
 
 def request_due(request: Message, internal: MessageInternal) -> datetime | None:

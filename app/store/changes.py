@@ -20,8 +20,8 @@ from app.schemas.messages import Message
 from app.schemas.registrations import Registration
 from app.store import indexes, keys
 from app.store.documents import Documents
-from app.store.shard_indexes import shard_indexes_of
-from app.store.words import new_words
+from app.store.shard_indexes import LISTED, shard_indexes_of
+from app.store.words import WORDS, new_words, text_of_words
 
 KEPT_CHANGES = 100_000
 """Changes that a source of the feed keeps when nobody relays them, as `happened.lua` has it."""
@@ -64,6 +64,7 @@ class Plan(Struct, omit_defaults=True):
     settled: list[str] = field(default_factory=list)
     enlist: dict[str, list[int]] = field(default_factory=dict)
     delist: dict[str, list[str]] = field(default_factory=dict)
+    found: list[str | int] = field(default_factory=list)
     words: list[tuple[str, str]] = field(default_factory=list)
     remind: list[str | int] = field(default_factory=list)
     forgotten: list[str] = field(default_factory=list)
@@ -132,6 +133,7 @@ class Writer:
                 moment = int(indexes.created(item).timestamp())
                 plan.created.setdefault(collection.created_index, []).extend((moment, local))
         _add_to_shard(plan, number, put, internal)
+        _add_words(plan, fields, put)
         if put.gone:
             plan.remove += (local, f"{local}!")
             return
@@ -164,15 +166,31 @@ class Writer:
 def _add_to_shard(plan: Plan, number: int, put: Put, internal: Any) -> None:  # noqa: ANN401 -- differs by type
     """Put an object where it is found across registrations, and out of where it was."""
     item, old = put.object, put.old
+    if not isinstance(item, LISTED):
+        return
     now_in = set() if put.gone else shard_indexes_of(item, internal)
     for name in now_in:
         plan.enlist.setdefault(name, []).append(number)
     for name in shard_indexes_of(old.object, old.internal) - now_in if old else ():
         plan.delist.setdefault(name, []).append(indexes.full_identity(item))
-    if isinstance(item, Registration | Client):
-        words = new_words(item, old.object if old else None)
-        if words is not None:
-            plan.words.append((indexes.identity(item), "\n".join(words)))
+
+
+def _add_words(plan: Plan, fields: list[bytes], put: Put) -> None:
+    """Note by which words the registration is found; those of a new one are laid out here, which is quicker."""
+    item, old = put.object, put.old
+    if not isinstance(item, Registration | Client):
+        return
+    words = new_words(item, old.object if old else None)
+    if words is None:
+        return
+    local = indexes.identity(item)
+    if old:
+        plan.words.append((local, "\n".join(words)))
+        return
+    fields += (WORDS, text_of_words(local, words).encode())
+    ending = f"\n{plan.registration_id}\n{local}"
+    for word in words:
+        plan.found += (0, word + ending)
 
 
 def _remind(plan: Plan, change: Change) -> None:

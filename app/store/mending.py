@@ -8,14 +8,12 @@ from app.schemas.encoding import encode
 from app.store.connection import Connection, Script
 from app.store.documents import Documents
 from app.store.placing import REGISTRATION, Entry, Found, Known, Unreadable, entry_of, known_of, words_to_place
+from app.store.words import WORDS
 
 SCRIPTS: Final = (
     Script.load("mend", prelude="words", writes=True),
     Script.load("weed", prelude="words", writes=True),
 )
-
-WORDS: Final = "~"
-"""The field of `:o` that has the words of a registration (see `words.lua`)."""
 
 
 @dataclass(slots=True)

@@ -80,7 +80,7 @@ def entry_of(documents: Documents, found: Found) -> Entry:
     entry = Entry(found.local, int(indexes.modified(item).timestamp()), [collection.name, *sorted(others)])
     if collection.created_index:
         entry.created = (collection.created_index, int(indexes.created(item).timestamp()))
-    if isinstance(item, Grant | Credential | Message):
+    if isinstance(item, Grant | Credential | Message | Client):
         due = reminder_of(item, internal)
         entry.remind = int(due.timestamp()) if due else False
     if isinstance(item, Grant):

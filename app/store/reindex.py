@@ -22,11 +22,12 @@ from app.schemas.grants import Grant
 from app.store import keys
 from app.store.connection import Connection
 from app.store.documents import Documents
-from app.store.mending import SCRIPTS, WORDS, Mender, Progress
+from app.store.mending import SCRIPTS, Mender, Progress
 from app.store.placing import REGISTRATION, Entry, Found, belongs, unpack
 from app.store.registrations import Scanned, keys_like, pages, stored, together
 from app.store.shard_weeding import weed_list, weed_shard
 from app.store.users import note
+from app.store.words import WORDS
 
 __all__ = ["SCRIPTS", "Progress", "Reindexer"]
 
@@ -34,7 +35,7 @@ GRANT: Final = "g"
 """How the local id of a Grant begins."""
 
 _SCAN_COUNT: Final = 200
-_NO_OBJECTS: Final = ("!", "$", WORDS)
+_NO_OBJECTS: Final = ("!", "$", WORDS.decode())
 """How fields of `:o` end that are no documents."""
 
 

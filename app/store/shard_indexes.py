@@ -1,14 +1,16 @@
 """Which indexes across registrations an object is in.
 
 They lie in the slot of a shard, beside its registrations, and list full ids by position (see `app.store.indexes`). An
-object is in one index of its type only (a registration in one more per scope), because every entry is written with the
-hottest request of all and kept in memory: what is asked for is put together from indexes that have nothing in common.
+object is in one index of its type only (a registration in one more per scope, but for the one that all have to ask
+for), because every entry is written with the hottest request of all and kept in memory: what is asked for is put
+together from indexes that have nothing in common.
 """
 
 from enum import StrEnum
 from itertools import product
 from typing import Any, Final
 
+from app.catalog import CLIENT_ADMIN
 from app.domain.directory import MessageSearch, RegistrationSearch
 from app.domain.inbox import waits_for_operator
 from app.domain.records import AnyObject
@@ -28,6 +30,9 @@ class Turn(StrEnum):
     """An operator has not looked at it, but it is complete."""
 
 
+LISTED: Final = (Registration, Message, Grant)
+"""The types that are listed across registrations."""
+
 OUTSTANDING: Final = (Turn.DECISION, Turn.CLIENT)
 WAITING: Final = (Turn.DECISION, Turn.LOOK)
 
@@ -39,7 +44,7 @@ def shard_indexes_of(item: AnyObject, internal: Any) -> set[str]:  # noqa: ANN40
     match item:
         case Registration():
             name = registrations(item.status, is_onboarding(item))
-            return {name, *(f"{name}:{scope}" for scope in item.scope.split())}
+            return {name, *(f"{name}:{scope}" for scope in item.scope.split() if scope != CLIENT_ADMIN)}
         case Message():
             turn = _turn(item, internal)
             return {messages(turn, item.type)} if turn else set()
@@ -80,7 +85,7 @@ def of_registrations(search: RegistrationSearch) -> list[str]:
     """The indexes that together have what a search without its words asks for."""
     statuses = [search.status] if search.status else list(RegistrationStatus)
     onboarding = [True, False] if search.onboarding is None else [search.onboarding]
-    scope = f":{search.scope}" if search.scope else ""
+    scope = f":{search.scope}" if search.scope and search.scope != CLIENT_ADMIN else ""
     return [registrations(*pair) + scope for pair in product(statuses, onboarding)]
 
 

@@ -7,7 +7,7 @@ find https://www.meadow.example/.
 
 import re
 import unicodedata
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, Final
 
 from app.crypto.tokens import local_id
@@ -23,6 +23,9 @@ MAX_WORDS: Final = 100
 
 MAX_TERMS: Final = 10
 """Words of one search."""
+
+WORDS: Final = b"~"
+"""The field of `:o` that has the words of a registration (see `words.lua`)."""
 
 _SCANNED: Final = 2_000
 """Characters of one value that are looked through."""
@@ -63,6 +66,11 @@ def new_words(item: Registration | Client, old: Registration | Client | None) ->
         return words_of(item) if isinstance(item, Registration) else None
     before, after = words_of(old), words_of(item)
     return None if before == after else after
+
+
+def text_of_words(local: str, words: Sequence[str]) -> str:
+    """The part of an object in the text that the words of a registration are kept in (see `words.lua`)."""
+    return "\n".join((f"\1{local}", *words, ""))
 
 
 _CLIENT_FIELDS: Final = ("client_name", "contacts", "client_uri", "logo_uri", "tos_uri", "policy_uri")

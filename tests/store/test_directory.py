@@ -10,7 +10,7 @@ from msgspec.structs import replace
 
 from app.domain.directory import PAGE_SIZE, Due, MessageSearch, RegistrationSearch, Waiting
 from app.domain.records import Access, Change, Wanted
-from app.domain.reminders import EXPIRY_NOTICE
+from app.domain.reminders import EXPIRY_NOTICE_SECONDS
 from app.errors import Conflict
 from app.schemas.credentials import Credential, CredentialInternal
 from app.schemas.grants import Grant, GrantStatus
@@ -382,7 +382,7 @@ async def test_credentials_are_due_some_time_before_they_expire(
 
     assert await directory.due(NOW + 2 * year) == [
         Due(rid, short.credential_id, NOW + day / 2),
-        Due(rid, long.credential_id, NOW + year - EXPIRY_NOTICE),
+        Due(rid, long.credential_id, NOW + year - timedelta(seconds=EXPIRY_NOTICE_SECONDS)),
     ]
 
     async def change(credential: Credential, told: bool, **fields: Any) -> None:

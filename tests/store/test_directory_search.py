@@ -109,7 +109,7 @@ async def test_a_client_object_that_was_changed_finds_its_registration(
 
 async def words(store: StoreConnection, rid: str) -> set[tuple[str, str]]:
     entries = await store.client.zrange(f"{{{rid[:2]}}}:words", 0, -1)
-    parts = [entry.decode().split("\0") for entry in entries]
+    parts = [entry.decode().split("\n") for entry in entries]
     return {(word, local) for word, of, local in parts if of == rid}
 
 

@@ -10,7 +10,8 @@
 --       remove (fields of :o), auth (pairs of digest and value), cut (local ids), forget (local client ids),
 --       codes (authorization codes: {digest, seconds to live, value before and after the number of the change}…),
 --       due (pairs of second and id), settled (ids for which nothing is due any more),
---       enlist (numbers of objects by index of the shard), delist (full ids by such index), words (pairs of id and lines, see words.lua),
+--       enlist (numbers of objects by index of the shard), delist (full ids by such index), found (pairs of 0 and entry of the
+--       words of the shard, those of a new registration), words (pairs of id and lines; see words.lua, also about `found`),
 --       remind (pairs of second and full id, of the shard), forgotten (full ids that are no more to be reminded of),
 --       events (JSON array of type and object id), audit (JSON of an AuditEntry).
 --       Whatever is empty is left out.
@@ -83,6 +84,7 @@ for name, list in pairs(plan.drop or {}) do each('ZREM', index_key(name), list) 
 for name, numbers in pairs(plan.add or {}) do put(index_key(name), numbers, ids) end
 for name, list in pairs(plan.delist or {}) do each('ZREM', shard .. ':d:' .. name, list) end
 for name, numbers in pairs(plan.enlist or {}) do put(shard .. ':d:' .. name, numbers, full_ids) end
+each('ZADD', shard .. ':words', plan.found or {})
 for _, one in ipairs(plan.words or {}) do set_words(prefix, shard, plan.registration_id, one[1], one[2]) end
 for name, list in pairs(plan.created or {}) do each('ZADD', index_key(name), list) end
 each('HDEL', prefix .. ':o', plan.remove or {})

@@ -106,7 +106,7 @@ end
 local function with_word(word)
   local found, back, seen = {}, 0, {}
   for _, entry in ipairs(redis.call('ZRANGEBYLEX', shard .. ':words', ends_of(word))) do
-    local from = string.find(entry, '\0', 1, true) + 1
+    local from = string.find(entry, '\n', 1, true) + 1
     local registration = string.sub(entry, from, from + ID_LENGTH - 1)
     local one = not seen[registration] and has_words(registration) and where(registration)
     seen[registration] = true

@@ -10,8 +10,8 @@ local function has(text, id, word)
 end
 
 for _, entry in ipairs(ARGV) do
-  local first = string.find(entry, '\0', 1, true)
-  local second = string.find(entry, '\0', first + 1, true)
+  local first = string.find(entry, '\n', 1, true)
+  local second = string.find(entry, '\n', first + 1, true)
   local registration = string.sub(entry, first + 1, second - 1)
   local text = redis.call('HGET', shard .. string.sub(registration, 3) .. ':o', '~') or ''
   if not has(text, string.sub(entry, second + 1), string.sub(entry, 1, first - 1)) then

@@ -1,6 +1,6 @@
 -- Prelude of the scripts that write words by which registrations are found.
 -- The index of a shard, `{3f}:words`, is in alphabetical order: word, registration_id and local id of the object that has the word,
--- with the byte 0 between them. The field '~' of :o has the words of a registration once more: for each object the byte 1 and its
+-- with line ends between them. The field '~' of :o has the words of a registration once more: for each object the byte 1 and its
 -- local id, then its words, every one of these on a line of its own.
 
 -- What an object is in the text: where its part begins and ends (before the next one), or nil.
@@ -14,7 +14,7 @@ end
 local function set_words(prefix, shard, registration, id, words)
   local text = redis.call('HGET', prefix .. ':o', '~') or ''
   local from, to = part_of(text, id)
-  local ending = '\0' .. registration .. '\0' .. id
+  local ending = '\n' .. registration .. '\n' .. id
   local unwanted, wanted, changed = {}, {}, 0
   if from then
     for word in string.gmatch(string.sub(text, from + #id + 2, to), '[^\n]+') do unwanted[word] = true end
