@@ -42,7 +42,7 @@ async def step_status(admin: OperatorClient, client: Registered, field_id: str) 
     return next(one["status"] for one in found if one["registration_field"] == field_id)
 
 
-@pytest.mark.clause("WG1-02-6.3-04", "WG1-02-4.2-17", "WG1-02-6.9-18")
+@pytest.mark.clause("WG1-02-3.6-05", "WG1-02-6.3-03", "WG1-02-6.3-04")
 async def test_an_approved_production_request_opens_production(client: Registered, admin: OperatorClient) -> None:
     request = await request_production(client)
     sandbox = (await client.clients())["ple_customer_data"]
@@ -125,7 +125,7 @@ async def test_an_approved_grant_request_makes_the_grants_that_it_links(
     assert (grant["client_id"], grant["scope"], grant["status"]) == (grid["client_id"], "ple_grid_status", "active")
 
 
-@pytest.mark.clause("WG1-02-6.1-16")
+@pytest.mark.clause("WG1-02-6-01", "WG1-02-6.1-16", "WG1-02-6.3-05")
 async def test_a_third_party_gets_the_grants_that_somebody_else_has_asked_for(
     server: Server, client: Registered, admin: OperatorClient
 ) -> None:
@@ -146,7 +146,8 @@ async def test_a_third_party_gets_the_grants_that_somebody_else_has_asked_for(
 
 async def test_a_request_for_files_is_approved_with_the_files(client: Registered, admin: OperatorClient) -> None:
     holder = (await client.clients())["cds_server_provided_files_ple"]
-    request = await request_grants(client, {"scope": holder["scope"]}, of=holder)
+    entry = {"type": holder["scope"], "file_id": "f0000000000000000"}
+    request = await request_grants(client, {"scope": holder["scope"], "authorization_details": [entry]}, of=holder)
     form = {"file": ("rates.csv", b"a,b\n", "text/csv")}
     file = (await admin.post("/files", files=form)).json()
 
@@ -160,7 +161,7 @@ async def test_a_request_for_files_is_approved_with_the_files(client: Registered
     assert grant["authorization_details"] == [{"type": holder["scope"], "file_id": file["file_id"]}]
 
 
-@pytest.mark.clause("WG1-02-5.5-12", "WG1-02-6.3-03")
+@pytest.mark.clause("WG1-02-5.5-12", "WG1-02-6.2-03", "WG1-02-6.3-03")
 async def test_approved_field_changes_become_the_values(client: Registered, admin: OperatorClient) -> None:
     code = (await client.clients())["ple_customer_data"]
     put = await client.put(code["cds_client_uri"], code | {"client_name": "A new name"})
@@ -192,7 +193,7 @@ async def test_rejected_field_changes_leave_the_values(client: Registered, admin
     assert (await decide(admin, review, "complete")).status_code == 409
 
 
-@pytest.mark.clause("WG1-02-6.9-14", "WG1-02-6.3-03")
+@pytest.mark.clause("WG1-02-6.2-06", "WG1-02-6.3-03")
 async def test_a_submission_is_decided_as_the_request_that_it_answers(
     client: Registered, admin: OperatorClient
 ) -> None:
