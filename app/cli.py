@@ -237,6 +237,26 @@ def reindex() -> None:
     look_after(lambda settings: rebuild(settings, click.echo))
 
 
+@main.command()
+@click.option(
+    "--export", type=click.Path(path_type=Path, dir_okay=False), help="A file for the records; - for standard output."
+)
+@click.option("--known", metavar="NUMBER:HASH", help="A record as you noted it earlier, in another place.")
+def audit(export: Path | None, known: str | None) -> None:
+    """Check that every record of the audit log is as it was written; exit with 1 and name the first one that is not.
+
+    Each record has the hash of the one before it, so none can be changed or removed unnoticed, but whoever may write
+    to the store could make the whole log anew. So note the last record now and then, and hand it over with --known
+    later.
+
+    The export has one record per line, as JSON. To check such a file by itself: the hash of a record is SHA-256 over
+    its line without the member "hash" at the end.
+    """
+    from app import audit_commands
+
+    look_after(lambda settings: audit_commands.examine(settings, export, known, partial(click.echo, err=True)))
+
+
 @main.group()
 def operator() -> None:
     """People and systems of the utility, and the keys that they come with."""

@@ -5,12 +5,12 @@ of the record before. Records are numbered from 1 without gaps. The log is expor
 more member at the end, so anybody can check a file of it without us: take `,"hash":"…"` out again and hash the line.
 
 Whoever can write to the store could make a whole new chain. So keep the number and the hash of a record in another
-place from time to time: `verify` compares them.
+place from time to time: `examine` compares them.
 """
 
 import hashlib
-from collections.abc import AsyncIterator
-from dataclasses import dataclass
+from collections.abc import AsyncIterator, Callable, Iterable
+from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
 from typing import Any, Final, NamedTuple
@@ -56,6 +56,13 @@ ORIGIN: Final = Link(0, BEGINNING)
 """Where the chain of an empty log is."""
 
 _decoder = msgspec.json.Decoder(Unsealed, float_hook=Decimal)
+
+
+class Finding(NamedTuple):
+    """What came of looking at a log: the last record before anything was wrong, and what was."""
+
+    head: Link
+    broken: "Broken | None"
 
 
 class Broken(Exception):
@@ -111,6 +118,8 @@ class Chain:
     `head` is the last one that was found good.
     """
 
+    known: dict[int, str] = field(default_factory=dict)
+    """Hashes that are known from elsewhere, by number."""
     head: Link = ORIGIN
 
     def add(self, sealed: Sealed) -> None:
@@ -128,27 +137,37 @@ class Chain:
             raise Broken(expected, "it does not follow the record before it.")
         if known.id != str(sealed.number):
             raise Broken(expected, f"it calls itself {known.id}.")
-        self.head = Link(sealed.number, sealed.hash)
+        if self.known.get(expected, sealed.hash) != sealed.hash:
+            raise Broken(expected, "its hash is not the one that is known from elsewhere.")
+        self.head = Link(expected, sealed.hash)
+
+    def end(self) -> None:
+        """Check that the last record was the last one. Raises Broken."""
+        if self.head.number < max(self.known, default=0):
+            raise Broken(self.head.number + 1, "it is missing at the end of the log.")
 
 
-async def verify(records: AsyncIterator[Sealed], head: Link, anchor: Link | None = None) -> AsyncIterator[Sealed]:
-    """The records of a log, each of them found good.
+async def examine(
+    records: AsyncIterator[Sealed], known: Iterable[Link], pass_on: Callable[[Sealed], object] = lambda _: None
+) -> Finding:
+    """Look at a whole log.
 
     Args:
-        records: All of them in their order.
-        head: Where the log says that it ends.
-        anchor: A place in it that is known from elsewhere.
-
-    Raises:
-        Broken: At the first record that is not as it was written, or missing at the end.
+        records: All of it in its order.
+        known: Places that are known from elsewhere, the end of the log among them.
+        pass_on: Gets every record, also those behind one that is broken: whoever looks into that needs them.
     """
-    chain = Chain()
+    chain = Chain(dict(known))
+    broken: Broken | None = None
     async for sealed in records:
-        chain.add(sealed)
-        if anchor and sealed.number == anchor.number and sealed.hash != anchor.hash:
-            raise Broken(sealed.number, "its hash is not the one that is known from elsewhere.")
-        yield sealed
-    if chain.head.number < max(head.number, anchor.number if anchor else 0):
-        raise Broken(chain.head.number + 1, "it is missing at the end of the log.")
-    if chain.head.number == head.number and chain.head.hash != head.hash:
-        raise Broken(chain.head.number, "it is not the one that the log ended with.")
+        pass_on(sealed)
+        broken = broken or _complaint(chain.add, sealed)
+    return Finding(chain.head, broken or _complaint(chain.end))
+
+
+def _complaint(check: Callable[..., None], *arguments: Sealed) -> Broken | None:
+    try:
+        check(*arguments)
+    except Broken as error:
+        return error
+    return None

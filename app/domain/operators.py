@@ -16,7 +16,7 @@ from msgspec import Struct
 
 from app.crypto.tokens import Randomness, digest, is_operator_key
 from app.domain.feed import Actor, AuditEntry
-from app.errors import InsufficientRole, InvalidToken
+from app.errors import Conflict, InsufficientRole, InvalidRequest, InvalidToken, NotFound
 
 CHECK_SECONDS: Final = 5
 """For how long a key that was found good is not looked up again: so long may one work that has been revoked."""
@@ -27,6 +27,7 @@ NAME_RULE: Final = "up to 64 letters, digits, dots, hyphens, underscores and @, 
 BOOTSTRAP: Final = "bootstrap"
 """What the operator of CDS_OPERATOR_BOOTSTRAP_KEY is called; nobody else may be."""
 
+NO_SUCH_OPERATOR: Final = "There is no operator of that name."
 UNKNOWN_KEY: Final = "The operator key is unknown or has been revoked."
 
 
@@ -124,6 +125,43 @@ async def revoke(store: OperatorStore, actor: Actor, name: str, *, now: datetime
     return await store.revoke(name, now=now, audit=entry)
 
 
+async def appoint(
+    keys: "OperatorKeys", randomness: Randomness, actor: Actor, name: str, role: str, *, now: datetime
+) -> tuple[Operator, str]:
+    """Make an operator on behalf of another one; the new one and the key, which nobody sees again.
+
+    Raises:
+        InvalidRequest: Nobody may be called so, or there is no such role.
+        Conflict: The name is taken.
+        StoreUnavailable: The store does not answer.
+    """
+    if not is_name(name):
+        raise InvalidRequest(f"name must be {NAME_RULE}, and not {BOOTSTRAP}.", field="name")
+    if role not in set(Role):
+        raise InvalidRequest(f"role must be one of {', '.join(Role)}.", field="role")
+    key = await add(keys.store, randomness, actor, name, Role(role), now=now)
+    if key is None:
+        raise Conflict("There is an operator of that name already.", field="name")
+    return Operator(name=name, role=Role(role), created_at=int(now.timestamp())), key
+
+
+async def dismiss(keys: "OperatorKeys", actor: Actor, name: str, *, now: datetime) -> None:
+    """Revoke an operator on behalf of another one. Nobody revokes themselves, so there is always an admin left.
+
+    Raises:
+        NotFound: There is none of that name.
+        Conflict: It is the one who asks, or the one of the settings.
+        StoreUnavailable: The store does not answer.
+    """
+    if name == BOOTSTRAP and keys.bootstrap:
+        raise Conflict("This one is there as long as CDS_OPERATOR_BOOTSTRAP_KEY is set.")
+    if name == actor.name:
+        raise Conflict("You cannot revoke yourself; ask another admin.")
+    if not await revoke(keys.store, actor, name, now=now):
+        raise NotFound(NO_SUCH_OPERATOR)
+    keys.forget(name)
+
+
 def _entry(
     actor: Actor, action: str, name: str, *, before: dict[str, Any] | None = None, after: dict[str, Any] | None = None
 ) -> AuditEntry:
@@ -152,6 +190,10 @@ class OperatorKeys:
         self.bootstrap = Operator(name=BOOTSTRAP, role=Role.ADMIN, created_at=0) if bootstrap_key else None
         self._bootstrap_digest = digest(bootstrap_key) if bootstrap_key else ""
         self._seen: dict[str, _Seen] = {}
+
+    async def everybody(self) -> list[Operator]:
+        """All operators by name, the one of the settings first. Raises StoreUnavailable."""
+        return [*([self.bootstrap] if self.bootstrap else []), *await self.store.list()]
 
     def may_be_key(self, text: str) -> bool:
         """Whether it is worth looking for: it has the shape of a key, or is the one of the settings."""

@@ -1,6 +1,18 @@
 """All routes of the operator API (DESIGN.md section 5)."""
 
-from app.operator import attachments, clients, credentials, files, grants, messages, overview, registrations
+from app.operator import (
+    attachments,
+    audit,
+    clients,
+    credentials,
+    events,
+    files,
+    grants,
+    messages,
+    operators,
+    overview,
+    registrations,
+)
 from app.web.routing import Route
 
 routes: list[Route] = [
@@ -12,4 +24,7 @@ routes: list[Route] = [
     *grants.routes,
     *files.routes,
     *overview.routes,
+    *operators.routes,
+    *audit.routes,
+    *events.routes,
 ]
