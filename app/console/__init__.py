@@ -19,6 +19,7 @@ from app.console import (
     registration,
     registrations,
     sign_in,
+    webhooks,
     writing,
 )
 from app.web.routing import Route
@@ -39,5 +40,6 @@ routes: list[Route] = [
     *catalog.routes,
     *audit.routes,
     *mails.routes,
+    *webhooks.routes,
     *keys.routes,
 ]

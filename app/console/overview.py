@@ -12,11 +12,13 @@ from app.console import wording
 from app.console.names import names_of
 from app.console.shell import CONSOLE, Acting, console_page, console_route, signed_in
 from app.crypto.tokens import local_id
+from app.domain.deliveries import DeliveryStatus
 from app.domain.directory import MessageSearch, Place, Tally
 from app.domain.feed import FeedEvent
 from app.domain.mails import MAIL_PAGE, MailStatus
 from app.domain.operators import ADMINISTERING
 from app.domain.overview import overview
+from app.domain.webhooks import DisabledBy
 from app.schemas.messages import Message, MessageType
 from app.web.answers import Answer
 from app.web.state import State
@@ -112,7 +114,7 @@ async def show(request: Request[State]) -> Answer:
         vitals=seen.vitals,
         memory=wording.size(seen.vitals.used_memory_bytes) if seen.vitals.used_memory_bytes else "",
         backlog=seen.backlog,
-        concerns=await _concerns(request),
+        concerns=await _concerns(request, acting),
     )
 
 
@@ -143,18 +145,36 @@ def _line(message: Message, names: Mapping[str, str]) -> Line:
     )
 
 
-async def _concerns(request: Request[State]) -> list[Concern]:
-    """Mails that are stuck."""
+async def _concerns(request: Request[State], acting: Acting) -> list[Concern]:
+    """Mails that are stuck, and webhooks that are not heard."""
     outbox = request.state["outbox"]
-    waiting, failed = await asyncio.gather(
-        outbox.latest(MailStatus.WAITING, limit=MAIL_PAGE), outbox.latest(MailStatus.FAILED, limit=MAIL_PAGE)
+    waiting, failed, concerned = await asyncio.gather(
+        outbox.latest(MailStatus.WAITING, limit=MAIL_PAGE),
+        outbox.latest(MailStatus.FAILED, limit=MAIL_PAGE),
+        _webhooks(request, acting),
     )
     return [
+        concerned,
         Concern("Mails waiting", _at_least(len(waiting)), "waiting" if waiting else "quiet", "/console/mails"),
         Concern(
             "Mails that failed", _at_least(len(failed)), "bad" if failed else "quiet", "/console/mails?status=failed"
         ),
     ]
+
+
+async def _webhooks(request: Request[State], acting: Acting) -> Concern:
+    """Those that an endpoint has turned off, and those with dead letters."""
+    queue = request.state["deliveries"]
+    every = await request.state["webhooks"].list()
+    dead = await asyncio.gather(*(queue.page(one.webhook_id, DeliveryStatus.DEAD, None, limit=1) for one in every))
+    bad = sum(
+        bool(page.items) or webhook.disabled_by is DisabledBy.ENDPOINT
+        for webhook, page in zip(every, dead, strict=True)
+    )
+    link = "/console/webhooks" if acting.may(ADMINISTERING) else ""
+    if not bad:
+        return Concern("Webhooks", str(len(every)), "quiet", link)
+    return Concern("Webhooks", f"{bad} of {len(every)} fail{'s' if bad == 1 else ''}", "bad", link)
 
 
 def _at_least(count: int) -> str:
