@@ -251,7 +251,11 @@ class Service:
 
     async def _live(self, receive: Receive, send: Send) -> None:
         await receive()
-        await self.start()
+        try:
+            await self.start()
+        except BaseException:  # an embedded store that was started must not be left running
+            await self.stop()
+            raise
         await send({"type": "lifespan.startup.complete"})
         await receive()
         await self.stop()
