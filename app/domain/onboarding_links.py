@@ -30,7 +30,6 @@ from app.schemas.messages import Message, MessageStatus
 from app.schemas.registrations import Registration, RequirementStatus
 
 _LIVES_ON: Final = frozenset({MessageStatus.PENDING, MessageStatus.COMPLETE})
-_NO_KEY: Final = "\n"
 _NOTHING: Final = "This link leads nowhere. Please copy it once more from the Message, as a whole."
 
 
@@ -41,7 +40,7 @@ async def open_link(context: Context, message_id: str, key: str, *, now: datetim
         NotFound: There is no such link: unknown, mistyped and somebody else's are not told apart.
     """
     step = await _find(context, message_id, now)
-    if not hmac.compare_digest(_key_of(step.request.object).encode(), key.encode()):
+    if not _is_right(key, _key_of(step.request.object)):
         raise NotFound(_NOTHING)
     return step
 
@@ -53,7 +52,7 @@ async def open_return(context: Context, message_id: str, back: str, *, now: date
         NotFound: As for `open_link`.
     """
     step = await _find(context, message_id, now)
-    if not hmac.compare_digest(_back_of(step.request.object).encode(), back.encode()):
+    if not _is_right(back, _back_of(step.request.object)):
         raise NotFound(_NOTHING)
     return step
 
@@ -61,7 +60,7 @@ async def open_return(context: Context, message_id: str, back: str, *, now: date
 def return_link(context: Context, step: Step) -> str:
     """Where a system elsewhere sends people back to. It shows how far the step is, and opens nothing."""
     request = step.request.object
-    return context.links.onboarding_return(request.message_id, _back_of(request))
+    return context.links.onboarding_return(request.message_id, _back_of(request) or "")
 
 
 def is_expired(step: Step, now: datetime) -> bool:
@@ -161,17 +160,21 @@ async def _find(context: Context, message_id: str, now: datetime) -> Step:
         raise NotFound(_NOTHING) from None
 
 
-def _key_of(request: Message) -> str:
-    """The key in the link of a request; of one without a link of ours something that nobody can send."""
+def _key_of(request: Message) -> str | None:
+    """The key in the link of a request; None for one without a link of ours."""
     link = "" if request.related_uri is UNSET else str(request.related_uri)
     keys = parse_qs(urlsplit(link).query).get("key", [])
-    return keys[0] if len(keys) == 1 and request.message_id in link else _NO_KEY
+    return keys[0] if len(keys) == 1 and f"/onboarding/{request.message_id}?" in link else None
 
 
-def _back_of(request: Message) -> str:
+def _back_of(request: Message) -> str | None:
     """What opens the page to come back to: it follows from the key, and the key does not follow from it."""
     key = _key_of(request)
-    return key if key == _NO_KEY else digest(f"back {key}")
+    return digest(f"back {key}") if key else None
+
+
+def _is_right(given: str, expected: str | None) -> bool:
+    return bool(expected) and hmac.compare_digest(str(expected).encode(), given.encode())
 
 
 def _is_past(request: Stored[Message], now: datetime) -> bool:
