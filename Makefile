@@ -22,7 +22,10 @@ help: ## show what there is
 
 run: $(VENV)/.installed ## serve the demo utility on http://127.0.0.1:8000
 	@$(BIN)/python -m compileall -q app
-	@exec $(BIN)/cds-server serve --welcome
+	@umask 077 && mkdir -p .data && { [ -s .data/operator-key ] || \
+	  $(BIN)/python -c 'import secrets; print("cdsop_" + secrets.token_urlsafe(32))' > .data/operator-key; }
+	@[ -n "$$CDS_OPERATOR_BOOTSTRAP_KEY" ] || grep -qs '^ *CDS_OPERATOR_BOOTSTRAP_KEY=.' .env || \
+	  export CDS_OPERATOR_BOOTSTRAP_KEY="$$(cat .data/operator-key)"; exec $(BIN)/cds-server serve --welcome
 
 test: $(VENV)/.installed-for-tests $(NODE_MODULES) chromium ## run every test
 	$(BIN)/python -m pytest -n 2

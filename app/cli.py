@@ -42,7 +42,11 @@ def main() -> None:
     type=click.FloatRange(0, 600),
     help="Seconds to go on serving after SIGTERM, with a readiness of 503.",
 )
-@click.option("--welcome", is_flag=True, help="Print URLs to open even where standard output is not a terminal.")
+@click.option(
+    "--welcome",
+    is_flag=True,
+    help="Print URLs to open, and CDS_OPERATOR_BOOTSTRAP_KEY if there is one, on a terminal or not.",
+)
 def serve(host: str, port: int, workers: int | None, drain: float, *, welcome: bool) -> None:
     """Run the service until SIGTERM or Ctrl-C; then finish what is under way and exit with 0."""
     from app import serve as service
@@ -62,7 +66,7 @@ def serve(host: str, port: int, workers: int | None, drain: float, *, welcome: b
             host=host,
             port=port,
             drain_seconds=drain,
-            announce=lambda: announce(settings, catalog, welcome=welcome or sys.stdout.isatty()),
+            announce=lambda: announce(settings, catalog, welcome=welcome or sys.stdout.isatty(), with_key=welcome),
         )
     except ConfigurationError as error:
         service.complain(error)
@@ -84,11 +88,18 @@ def environment(port: int, workers: int | None) -> Mapping[str, str]:
     return found
 
 
-def announce(settings: "Settings", catalog: "Catalog", *, welcome: bool) -> None:
-    """Say that requests are welcome: to people with URLs to open and a registration to paste, else in the log."""
+def announce(settings: "Settings", catalog: "Catalog", *, welcome: bool, with_key: bool) -> None:
+    """Say that requests are welcome: to people with URLs to open and a registration to paste, else in the log.
+
+    Args:
+        settings: Of the server.
+        catalog: Likewise.
+        welcome: People are there.
+        with_key: They may see the operator key of the settings, because they asked for all that they need.
+    """
     import structlog
 
-    url = settings.public_url
+    url, key = settings.public_url, settings.operator_bootstrap_key if with_key else None
     if not welcome:
         structlog.get_logger("app.cli").info("serving", public_url=url, workers=settings.workers)
         return
@@ -107,6 +118,11 @@ Register a client:
 Or watch a client's whole life, request by request, in another terminal:
 
   {demo_command(url)}
+
+The utility's own staff work in the console{" with the key below" if key else ""}:
+
+  {url}/console
+{f"  {key}" if key else "  (a key for it: cds-server operator add NAME --role admin)"}
 """)
 
 

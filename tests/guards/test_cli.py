@@ -84,13 +84,13 @@ def test_check_misses_keys_that_another_store_needs(monkeypatch):
 
 
 def test_serve_with_wrong_settings_tells_all_of_them_and_exits_with_1(monkeypatch):
-    monkeypatch.setenv("CDS_SMTP_URL", "smtp://x")
+    monkeypatch.setenv("CDS_METRICS", "on")
     monkeypatch.setenv("CDS_PUBLIC_URL", "http://utility.example")
 
     answer = run("serve")
 
     assert answer.exit_code == 1
-    assert "CDS_SMTP_URL is not available in this version" in answer.stderr
+    assert "CDS_METRICS is not available in this version" in answer.stderr
     assert "CDS_PUBLIC_URL needs https://" in answer.stderr
 
 
@@ -183,6 +183,7 @@ def test_people_are_welcomed_with_a_registration_to_paste(tmp_path):
     assert f"curl {url}/oauth/register" in output
     assert "cds_client_admin" in output
     assert f"cds-server demo {url}" in output
+    assert f"{url}/console" in output
 
 
 def test_a_port_in_use_is_told_before_anything_starts(tmp_path):
