@@ -38,6 +38,9 @@ class Endpoint:
     hang: bool = False
     headers: dict[str, str] = field(default_factory=dict)
     content: bytes = b""
+    under_way: int = 0
+    most: int = 0
+    """How many came at once at most."""
 
     @property
     def ids(self) -> list[str]:
@@ -55,8 +58,12 @@ class Endpoint:
             await Response(status_code=401)(scope, receive, send)
             return
         self.received.append(Received(headers["webhook-id"], verified, headers))
-        if self.hang:
-            await asyncio.sleep(3600)
+        self.under_way += 1
+        self.most = max(self.most, self.under_way)
+        try:
+            await asyncio.sleep(3600 if self.hang else 0.01)
+        finally:
+            self.under_way -= 1
         status = self.answers.pop(0) if self.answers else self.always
         await Response(self.content, status_code=status, headers=self.headers)(scope, receive, send)
 
