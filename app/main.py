@@ -73,6 +73,7 @@ from app.store.operator_sessions import RedisOperatorSessions
 from app.store.operators import RedisOperators
 from app.store.outbox import RedisOutbox
 from app.store.records import RedisRecords
+from app.store.repeats import RedisRepeats
 from app.store.schema import require_compatible
 from app.store.tokens import RedisTokens
 from app.store.user_tokens import RedisUserTokens
@@ -84,7 +85,7 @@ from app.web.routing import Route
 from app.web.state import Limiters, State
 from app.worker.due import Settling
 from app.worker.jobs import Broadcasting, Relaying
-from app.worker.mails import SendMails
+from app.worker.mails import NoticeMails, SendMails
 from app.worker.runtime import Job, Runtime
 from app.worker.webhooks import QueueDeliveries, SendDeliveries
 
@@ -303,6 +304,7 @@ def build_state(settings: Settings, catalog: Catalog, connection: Connection, pa
         deliveries=RedisDeliveries(connection, webhooks),
         allowances=RedisAllowances(connection),
         store_health=RedisHealth(connection, parts.clock),
+        repeats=RedisRepeats(connection),
         broadcasts=RedisBroadcasts(connection),
         feed=RedisFeed(connection, parts.clock),
         limiters=limiters,
@@ -331,6 +333,7 @@ def jobs_that_send(state: State) -> list[Job]:
     webhooks, deliveries = state["webhooks"], state["deliveries"]
     consumer = state["context"].randomness.nonce()
     return [
+        NoticeMails(state["context"], feed, state["outbox"], consumer=consumer),
         SendMails(state["outbox"], open_mailer(settings)),
         QueueDeliveries(feed, webhooks, deliveries, base_url=settings.public_url, consumer=consumer),
         SendDeliveries(webhooks, deliveries, HttpSender(), jitter=random.random, clock=state["now"]),

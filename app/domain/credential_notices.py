@@ -6,6 +6,7 @@ from msgspec.structs import replace
 
 from app.domain.changelog import tell
 from app.domain.context import Context
+from app.domain.mail_notices import EXPIRING
 from app.domain.records import Access, Change, Stored, Wanted
 from app.domain.reminders import expiry_notice
 from app.domain.retries import until_written
@@ -57,3 +58,4 @@ def _tell(context: Context, change: Change, stored: Stored[Credential]) -> None:
         "and change over to it before then; both work until then.",
         about=(credential.uri, RelatedType.CREDENTIAL),
     )
+    change.event(EXPIRING, credential.credential_id)

@@ -15,6 +15,7 @@ EVENT_TYPES: Final = {
     "message.modified": "A Message has been read, answered or decided.",
     "credential.created": "A Client Object has a new Credential.",
     "credential.modified": "A Credential has another time at which it expires, or has expired.",
+    "credential.expiring": "A Credential will expire soon; its Client has a Message about it.",
     "grant.created": "There is a new Grant.",
     "grant.modified": "A Grant has another status, or gives another access.",
     "file.created": "A Server-Provided File is in the library.",

@@ -1,4 +1,4 @@
-"""Empties the outbox: sends the mails that are due and forgets those that nobody needs any more."""
+"""Fills the outbox with what events lead to, and empties it: sends what is due, forgets what nobody needs any more."""
 
 import asyncio
 from datetime import datetime
@@ -6,7 +6,11 @@ from typing import Any, Final
 
 import structlog
 
-from app.domain.mails import Attempted, Mailer, MailNotSent, MailQueue, MailStatus, TakenMail, after_failure
+from app.domain.context import Context
+from app.domain.feed import Feed, FeedEvent
+from app.domain.mail_notices import mail_of
+from app.domain.mails import Attempted, Mailer, MailNotSent, MailQueue, MailStatus, Outbox, TakenMail, after_failure
+from app.errors import StoreUnavailable
 
 AT_ONCE: Final = 8
 """Mails that are under way at the same time, each on a connection of its own."""
@@ -63,3 +67,43 @@ class SendMails:
             self._log.info(event, **facts)
         else:
             self._log.warning(event, **facts, error=error)
+
+
+class NoticeMails:
+    """The job that makes mails of events.
+
+    Args:
+        context: Knows what the events are about.
+        feed: Where they come from.
+        outbox: Where mails go.
+        consumer: Another one in every process.
+    """
+
+    name = "mail-notices"
+    interval_seconds = 2.0
+
+    def __init__(self, context: Context, feed: Feed, outbox: Outbox, *, consumer: str) -> None:
+        self._context = context
+        self._feed = feed
+        self._outbox = outbox
+        self._consumer = consumer
+        self._log: Any = structlog.get_logger("app.worker.mails")
+
+    async def run_once(self, now: datetime) -> bool:
+        """See `Job.run_once`. Events are done with when their mails are in the outbox, and not before."""
+        events = await self._feed.take("mails", self._consumer)
+        for event in events:
+            await self._write(event, now)
+        if events:
+            await self._feed.done("mails", [event.id for event in events])
+        return bool(events)
+
+    async def _write(self, event: FeedEvent, now: datetime) -> None:
+        try:
+            mail = await mail_of(self._context, event, now)
+            if mail:
+                await self._outbox.put(mail)
+        except StoreUnavailable:
+            raise
+        except Exception as error:  # noqa: BLE001 -- what is wrong with one must not keep others waiting
+            self._log.error("mail_not_written", event_id=event.id, type=event.type, exc_info=error)
