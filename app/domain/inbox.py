@@ -8,7 +8,7 @@ from typing import Final
 
 from app.schemas.messages import Message, MessageInternal, MessageStatus, MessageType
 
-_DECIDED_HERE: Final = frozenset(
+DECIDED_HERE: Final = frozenset(
     {
         MessageType.PRODUCTION_REQUEST,
         MessageType.SUPPORT_REQUEST,
@@ -20,10 +20,11 @@ _DECIDED_HERE: Final = frozenset(
         MessageType.PDF_FORM_REQUEST,
     }
 )
+"""Types whose decision is an operator's."""
 
 
 def waits_for_operator(message: Message, internal: MessageInternal) -> bool:
     """Whether the Server has to act: a decision is due, or a Client has written and nobody has looked at it yet."""
     if message.type is MessageType.PRIVATE_MESSAGE:
         return message.creator is not None and not internal.noted
-    return message.status is MessageStatus.PENDING and message.type in _DECIDED_HERE
+    return message.status is MessageStatus.PENDING and message.type in DECIDED_HERE

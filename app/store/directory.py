@@ -32,7 +32,6 @@ from app.store.connection import Script
 from app.store.indexes import POSITIONS_PER_SECOND
 from app.store.placing import REGISTRATION
 from app.store.records import RedisRecords
-from app.store.shard_indexes import Turn
 from app.store.words import terms_of
 
 SCRIPTS: Final = (Script.load("directory"), Script.load("tally"))
@@ -117,7 +116,7 @@ class RedisDirectory:
 
     async def tally(self) -> Tally:
         """See `Directory.tally`."""
-        return _tally(await self._count(_TALLIED, oldest=len(_WAITING)))
+        return _tally(await self._count(_TALLIED, oldest=len(_OLDEST)))
 
     async def due(self, now: datetime, *, limit: int = 100) -> list[Due]:
         """See `Directory.due`."""
@@ -232,36 +231,38 @@ class _Counted(NamedTuple):
     lowest: dict[str, int | None]
 
 
-_WAITING: Final = {
-    shard_indexes.messages(turn, type_): type_ for type_ in MessageType for turn in shard_indexes.WAITING
-}
+_WAITING: Final = {type_: shard_indexes.of_messages(MessageSearch(waiting=True, type=type_)) for type_ in MessageType}
+_OUTSTANDING: Final = shard_indexes.of_messages(MessageSearch())
 _ONBOARDING: Final = set(shard_indexes.of_registrations(RegistrationSearch(onboarding=True)))
 _BY_STATUS: Final = {one: shard_indexes.of_registrations(RegistrationSearch(status=one)) for one in RegistrationStatus}
-_TALLIED: Final = [
-    *_WAITING,
-    *(shard_indexes.messages(Turn.CLIENT, type_) for type_ in MessageType),
-    *(name for names in _BY_STATUS.values() for name in names),
-    *shard_indexes.of_grants(None),
-]
+_OLDEST: Final = [name for names in _WAITING.values() for name in names]
+_TALLIED: Final = list(
+    dict.fromkeys(
+        [
+            *_OLDEST,
+            *_OUTSTANDING,
+            *(name for names in _BY_STATUS.values() for name in names),
+            *shard_indexes.of_grants(None),
+        ]
+    )
+)
 
 
 def _tally(counted: _Counted) -> Tally:
     counts = counted.counts
     waiting = {}
-    for type_ in MessageType:
-        names = [name for name, of in _WAITING.items() if of is type_]
-        count = sum(counts[name] for name in names)
-        oldest = min((at for name in names if (at := counted.lowest[name]) is not None), default=None)
-        if count:
-            waiting[type_] = Waiting(count, _second(oldest))
+    for type_, names in _WAITING.items():
+        oldest = [at for name in names if (at := counted.lowest[name]) is not None]
+        if oldest:
+            waiting[type_] = Waiting(sum(counts[name] for name in names), _second(min(oldest)))
     return Tally(
         registrations={status: sum(counts[name] for name in names) for status, names in _BY_STATUS.items()},
         onboarding=sum(counts[name] for name in _ONBOARDING),
         waiting=waiting,
-        outstanding=sum(counts[name] for name in shard_indexes.of_messages(MessageSearch())),
+        outstanding=sum(counts[name] for name in _OUTSTANDING),
         grants={status: counts[shard_indexes.grants(status)] for status in GrantStatus},
     )
 
 
-def _second(position: int | None) -> datetime | None:
-    return None if position is None else datetime.fromtimestamp(position // POSITIONS_PER_SECOND, UTC)
+def _second(position: int) -> datetime:
+    return datetime.fromtimestamp(position // POSITIONS_PER_SECOND, UTC)

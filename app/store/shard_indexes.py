@@ -12,7 +12,7 @@ from typing import Any, Final
 
 from app.catalog import CLIENT_ADMIN
 from app.domain.directory import MessageSearch, RegistrationSearch
-from app.domain.inbox import waits_for_operator
+from app.domain.inbox import DECIDED_HERE, waits_for_operator
 from app.domain.records import AnyObject
 from app.schemas.grants import Grant, GrantStatus
 from app.schemas.messages import Message, MessageStatus, MessageType
@@ -33,8 +33,15 @@ class Turn(StrEnum):
 LISTED: Final = (Registration, Message, Grant)
 """The types that are listed across registrations."""
 
-OUTSTANDING: Final = (Turn.DECISION, Turn.CLIENT)
-WAITING: Final = (Turn.DECISION, Turn.LOOK)
+_TYPES: Final = {
+    Turn.DECISION: tuple(sorted(DECIDED_HERE)),
+    Turn.CLIENT: tuple(MessageType),
+    Turn.LOOK: (MessageType.PRIVATE_MESSAGE,),
+}
+"""The types of which there can be Messages with this turn."""
+
+_OUTSTANDING: Final = (Turn.DECISION, Turn.CLIENT)
+_WAITING: Final = (Turn.DECISION, Turn.LOOK)
 
 _OPEN: Final = frozenset({MessageStatus.OPEN, MessageStatus.PENDING})
 
@@ -91,9 +98,9 @@ def of_registrations(search: RegistrationSearch) -> list[str]:
 
 def of_messages(search: MessageSearch) -> list[str]:
     """The indexes that together have these Messages."""
-    types = [search.type] if search.type else list(MessageType)
-    turns = WAITING if search.waiting else OUTSTANDING
-    return [messages(*pair) for pair in product(turns, types)]
+    turns = _WAITING if search.waiting else _OUTSTANDING
+    wanted = [search.type] if search.type else MessageType
+    return [messages(turn, type_) for turn in turns for type_ in _TYPES[turn] if type_ in wanted]
 
 
 def of_grants(status: GrantStatus | None) -> list[str]:

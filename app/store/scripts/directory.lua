@@ -33,10 +33,11 @@ end
 -- Whether one {position, member} comes before another on the way.
 local function before(a, b)
   if not newer then a, b = b, a end
-  local x, y = tonumber(a[1]), tonumber(b[1])
-  if x ~= y then return x < y end
+  if a[1] ~= b[1] then return a[1] < b[1] end
   return less(a[2], b[2])
 end
+
+local place = position and {position, member}
 
 local function sorted(entries)
   table.sort(entries, before)
@@ -57,21 +58,44 @@ local function passed(key)
   while low < high do
     local middle = math.floor((low + high) / 2)
     local found = redis.call(FORTH, key, middle, middle)[1]
-    if before({ARGV[1], member}, {ARGV[1], found}) then high = middle else low = middle + 1 end
+    if before(place, {position, found}) then high = middle else low = middle + 1 end
   end
   return low
 end
 
-local function all()
-  local found, back = {}, 0
-  for _, name in ipairs(names) do
-    local from = passed(index_key(name))
-    if from > 0 then back = 1 end
-    local batch = redis.call(FORTH, index_key(name), from, from + want - 1, 'WITHSCORES')
-    for at = 1, #batch, 2 do found[#found + 1] = {batch[at + 1], batch[at]} end
+-- The entry of a list that comes next on the way, of those that have not been taken.
+local function next_of(list)
+  local batch, at = list.batch, list.at
+  list.head = batch[at] and {tonumber(batch[at + 1]), batch[at]}
+  list.at = at + 2
+  return list.head
+end
+
+-- The first entries of lists that are in order. Few are wanted of many, so that sorting them all would take longer.
+local function merged(lists)
+  local found = {}
+  while #found < want do
+    local best
+    for _, list in ipairs(lists) do
+      if list.head and (not best or before(list.head, best.head)) then best = list end
+    end
+    if not best then break end
+    found[#found + 1] = best.head
+    next_of(best)
   end
-  if #names > 1 then sorted(found) end
-  return found, back
+  return found
+end
+
+local function all()
+  local lists, back = {}, 0
+  for _, name in ipairs(names) do
+    local key = index_key(name)
+    local from = passed(key)
+    if from > 0 then back = 1 end
+    local list = {batch = redis.call(FORTH, key, from, from + want - 1, 'WITHSCORES'), at = 1}
+    if next_of(list) then lists[#lists + 1] = list end
+  end
+  return merged(lists), back
 end
 
 -- Whether a registration has all the words, as the text says that its objects' words are kept in (see `words.lua`).
@@ -98,7 +122,7 @@ end
 local function where(registration)
   for _, name in ipairs(names) do
     local score = redis.call('ZSCORE', index_key(name), registration)
-    if score then return {score, registration} end
+    if score then return {tonumber(score), registration} end
   end
 end
 
@@ -110,7 +134,7 @@ local function with_word(word)
     local registration = string.sub(entry, from, from + ID_LENGTH - 1)
     local one = not seen[registration] and has_words(registration) and where(registration)
     seen[registration] = true
-    if one and (not position or before({ARGV[1], member}, one)) then
+    if one and (not place or before(place, one)) then
       found[#found + 1] = one
     elseif one then
       back = 1
@@ -125,11 +149,11 @@ local function walk(key, command, from, limit)
   repeat
     local batch = redis.call(command, key, from, from + BATCH - 1, 'WITHSCORES')
     for at = 1, #batch, 2 do
-      if has_words(batch[at]) then found[#found + 1] = {batch[at + 1], batch[at]} end
+      if has_words(batch[at]) then found[#found + 1] = {tonumber(batch[at + 1]), batch[at]} end
       if #found == limit then return found end
     end
     from, left = from + BATCH, left - BATCH
-    if left <= 0 and #batch > 0 then return found, {batch[#batch], batch[#batch - 1]} end
+    if left <= 0 and #batch > 0 then return found, {tonumber(batch[#batch]), batch[#batch - 1]} end
   until #batch < 2 * BATCH
   return found
 end
@@ -168,9 +192,11 @@ else
     found, back, horizon = walk_all()
   end
 end
-local answer = {back, horizon and horizon[1] or '', horizon and horizon[2] or ''}
+local function written(number) return string.format('%.0f', number) end
+
+local answer = {back, horizon and written(horizon[1]) or '', horizon and horizon[2] or ''}
 for _, one in ipairs(found) do
-  answer[#answer + 1] = one[1]
+  answer[#answer + 1] = written(one[1])
   answer[#answer + 1] = one[2]
 end
 return answer
