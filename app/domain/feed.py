@@ -71,8 +71,13 @@ class AuditRecord(Struct, kw_only=True, frozen=True):
 class Feed(Protocol):
     """Raises StoreUnavailable when the store does not answer."""
 
-    async def relay(self) -> int:
-        """Move what has happened on to the feed and to the audit log; how many entries were moved."""
+    async def relay(self, *, in_turn: bool = False) -> int:
+        """Move what has happened on to the feed and to the audit log; how many entries were moved.
+
+        Args:
+            in_turn: Leave it to somebody else who has begun within the last moment, as the many processes of a large
+                installation do that look again and again. Without it everything that has happened is there afterwards.
+        """
 
     async def events(
         self, *, after: str | None = None, registration_id: str | None = None, limit: int = FEED_PAGE

@@ -4,7 +4,7 @@ import secrets
 import time
 from collections.abc import AsyncIterator, Callable, Sequence
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, Final
 
 from app.domain.audit_chain import ORIGIN, Link, Sealed, opened
 from app.domain.feed import FEED_PAGE, AuditEntry, AuditRecord, FeedEvent, Group
@@ -21,10 +21,13 @@ SCRIPTS = (
     Script.load("feed_note", prelude="happened", writes=True),
 )
 
-EXPORT_PAGE = 500
+EXPORT_PAGE: Final = 500
+TURN_MS: Final = 400
+"""For how long whoever relays in turn does it for all others: a little shorter than the pause of the background job."""
 
 _EVENTS = f"{keys.FEED}:events"
 _AUDIT = f"{keys.FEED}:audit"
+_TURN = f"{keys.FEED}:turn"
 
 
 class RedisFeed:
@@ -42,8 +45,10 @@ class RedisFeed:
         self._connection = connection
         self._relay = Relay(connection, clock, limits or Limits())
 
-    async def relay(self) -> int:
+    async def relay(self, *, in_turn: bool = False) -> int:
         """See `Feed.relay`."""
+        if in_turn and not await self._connection.command("SET", _TURN, "", "NX", "PX", TURN_MS):
+            return 0
         return await self._relay.run()
 
     async def events(

@@ -20,6 +20,7 @@ Below a prefix:
 | `:c:…` | string | an authorization code (see `redeem.lua`) |
 | `:f:…` | string | a family of refresh tokens by the digest of what they share (see `rotate.lua`) |
 | `:gate` | hash | local id to the change that cut off its tokens |
+| `:k:…` | string | what a request with an Idempotency-Key made, for a day: its fingerprint and a local id |
 | `:n:…` | string | a change by its nonce, for a minute: that it was written (see `apply.lua`) |
 | `:mails` | sorted set | mails with codes that were sent lately, by second (see `spend.lua`) |
 | `:due` | sorted set | local ids of Grants by the second at which time changes them |
@@ -90,6 +91,11 @@ def due(shard: str) -> str:
     return f"{{{shard}}}:due"
 
 
+def repeat(registration_id: str, key: str) -> str:
+    """What a request made that is to happen once."""
+    return f"{prefix(registration_id)}:k:{key}"
+
+
 def pushed_request(registration_id: str, handle_digest: str) -> str:
     """A pushed authorization request."""
     return f"{prefix(registration_id)}:p:{handle_digest}"
@@ -145,8 +151,8 @@ def shares(file_id: str) -> str:
 FEED = "{feed}"
 """The prefix of the feed, all of it in one slot: `:positions` (hash) how far it has got with each source, `:events`
 (stream), `:events:3f` (streams) the ids of the events of a shard with their registration_ids, `:audit` (stream of
-numbered records), `:audit:…` (sorted sets) the numbers of the records of a registration, and `:head` (hash) `number`
-and `hash` of the last record."""
+numbered records), `:audit:…` (sorted sets) the numbers of the records of a registration, `:head` (hash) `number` and
+`hash` of the last record, and `:turn` (string, for a moment) that somebody is at it."""
 
 SCHEMA = "{00}:schema"
 """The schema version of the store."""

@@ -19,7 +19,7 @@ class Relaying:
 
     async def run_once(self, now: datetime) -> bool:  # noqa: ARG002 -- entries have their own time
         """See `Job.run_once`."""
-        return await self.feed.relay() > 0
+        return await self.feed.relay(in_turn=True) > 0
 
 
 @dataclass(frozen=True, slots=True)

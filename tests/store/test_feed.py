@@ -234,6 +234,18 @@ async def test_a_step_that_is_sent_twice_after_a_lost_answer_counts_once(records
     assert len(await feed.audit()) == 2
 
 
+async def test_those_who_relay_in_turn_leave_it_to_the_first_of_them_for_a_moment(records, connection, feed):
+    await registered(records)
+    feeds = [RedisFeed(connection) for _ in range(5)]
+
+    moved = await asyncio.gather(*(one.relay(in_turn=True) for one in feeds))
+    await registered(records)
+
+    assert sorted(moved) == [0, 0, 0, 0, 1]
+    assert await feed.relay(in_turn=True) == 0
+    assert await feed.relay() == 1
+
+
 async def test_sources_are_cut_off_behind_what_has_arrived_after_a_while(records, connection, feed, seconds):
     rid = await registered(records)
     source = keys.events(rid[:2])
