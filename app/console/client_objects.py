@@ -32,9 +32,6 @@ from app.web.answers import Answer
 from app.web.routing import Endpoint, Route
 from app.web.state import State
 
-_CLIENTS: Final = "/console/clients"
-_CREDENTIALS: Final = "/console/credentials"
-
 _DISABLING: Final = (
     "All of its access tokens and Credentials stop working now; expired secrets never become valid again.",
     "Its Grants give no access until it is enabled.",
@@ -161,7 +158,7 @@ def _ask_approve(catalog: Catalog, case: Case) -> Question:
         back=f"{case.home}#clients",
         crumbs=case.crumbs,
         reason="What the Client reads about it",
-        danger=bool(left),
+        danger=False,
     )
 
 
@@ -263,10 +260,7 @@ async def renew(request: Request[State]) -> Answer:
 
 
 routes: Final[list[Route]] = [
-    *(
-        console_route(f"{_CLIENTS}/{{client_id}}/{name}", **_endpoints(step, "client_id"))
-        for name, step in _STEPS.items()
-    ),
-    console_route(f"{_CREDENTIALS}/{{credential_id}}/expire", **_endpoints(_EXPIRE, "credential_id")),
+    *(console_route(f"{PATH}/{{client_id}}/{name}", **_endpoints(step, "client_id")) for name, step in _STEPS.items()),
+    console_route(f"{PATH}/{{credential_id}}/expire", **_endpoints(_EXPIRE, "credential_id")),
     console_route(f"{PATH}/{{registration_id}}/renew", POST=renew),
 ]

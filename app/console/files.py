@@ -142,6 +142,7 @@ async def _page(
         names=await names_of(context, ids, now),
         sought=q,
         targets=targets,
+        limit=_MOST_TARGETS,
         form=form or Form([]),
         refusal=refusal,
         may_administer=acting.may(ADMINISTERING),

@@ -23,6 +23,7 @@ from app.domain.context import Context
 from app.domain.directory import MessageSearch, Tally
 from app.domain.exchanges import Exchange
 from app.domain.messages import require_message
+from app.domain.messages_answers import FINAL
 from app.domain.messages_fields import MAX_NAME_LENGTH
 from app.domain.operators import ADMINISTERING, SUPPORTING
 from app.domain.records import Access
@@ -84,6 +85,8 @@ class Choice(NamedTuple):
     name: str
     style: str
     effect: str
+    is_usual: bool
+    """Whether it is what most requests come to."""
 
 
 class Chip(NamedTuple):
@@ -211,7 +214,7 @@ async def page_of(
         files=files,
         files_scope=file_requests.files_scope_asked(context.catalog, question) if question else "",
         reply_to=_reply_to(exchange),
-        reply_name=_reply_name(_reply_to(exchange)),
+        reply_name=_reply_name(exchange),
         attachments_limit=wording.size(context.settings.max_attachments_bytes),
         takes_answer=question is not None and question.type in ANSWERED_HERE,
         unnoted=_unnoted(shown),
@@ -229,7 +232,7 @@ async def page_of(
 def _choices(question: Message | None, effects: Mapping[MessageStatus, str]) -> list[Choice]:
     if question is None:
         return []
-    choices = [Choice(status, *_WORDS[status], effect) for status, effect in effects.items()]
+    choices = [Choice(status, *_WORDS[status], effect, is_usual=status in FINAL) for status, effect in effects.items()]
     if question.type in _RESOLVED:
         return [one._replace(name="Mark as done") if one.status is MessageStatus.COMPLETE else one for one in choices]
     return choices
@@ -248,8 +251,9 @@ def _reply_to(exchange: Exchange) -> Message:
     return exchange.newest_from_client or exchange.messages[0].object
 
 
-def _reply_name(message: Message) -> str:
-    name = message.name or wording.type_name(message.type)
+def _reply_name(exchange: Exchange) -> str:
+    first = exchange.messages[0].object
+    name = _reply_to(exchange).name or first.name or wording.type_name(first.type)
     return name if name.startswith("Re: ") else f"Re: {name}"[:MAX_NAME_LENGTH]
 
 

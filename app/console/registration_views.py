@@ -10,9 +10,11 @@ from msgspec import UNSET
 from app.catalog import CLIENT_ADMIN, Catalog
 from app.console import wording
 from app.console.wording import Badge, Link
+from app.domain.client_objects import scopes_of
 from app.domain.client_status import State, mode_of
 from app.domain.consent import scope_names
 from app.domain.context import Context
+from app.domain.grant_terms import MADE_OTHERWISE
 from app.domain.records import Stored
 from app.domain.registrations import Dossier, Step
 from app.schemas.clients import Client, ClientInternal, ClientStatus
@@ -71,6 +73,8 @@ class ClientCard:
     can_disable: bool
     can_approve: bool
     can_have_secret: bool
+    can_grant: bool
+    """Whether Grants for it are made by hand."""
     pending: Mapping[str, str]
     """Fields under review, and the Message of each."""
     facts: Sequence[Fact]
@@ -173,6 +177,8 @@ def _client(stored: Stored[Client], catalog: Catalog) -> ClientCard:
         can_disable=not is_admin and not is_disabled,
         can_approve=mode is ClientStatus.SANDBOX and not internal.production_client_id,
         can_have_secret=client.token_endpoint_auth_method is not None and not is_disabled,
+        can_grant=not is_disabled
+        and any(one.type not in MADE_OTHERWISE for one in scopes_of(catalog, internal.assigned_scope)),
         pending=internal.pending_changes,
         facts=_client_facts(client),
     )

@@ -7,6 +7,7 @@ from typing import Final, NamedTuple
 
 from starlette.requests import Request
 
+from app.catalog import CLIENT_ADMIN, GRANT_ADMIN
 from app.console import paging
 from app.console.names import title_of
 from app.console.shell import console_page, console_route, signed_in
@@ -22,6 +23,7 @@ from app.web.state import State
 
 PATH: Final = "/console/registrations"
 
+_EVERYBODYS: Final = frozenset({CLIENT_ADMIN, GRANT_ADMIN})
 _FILTERS: Final = ("q", "status", "scope", "onboarding")
 
 
@@ -74,13 +76,19 @@ async def _rows(context: Context, found: Sequence[Registration], now: datetime) 
         Row(
             registration=one,
             name=title_of(one),
-            scopes=scope_names(context.catalog, one.scope),
+            scopes=scope_names(context.catalog, _beside_admin(context, one.scope)),
             met=sum(step.status is RequirementStatus.MET for step in one.requirements.values()),
             steps=len(one.requirements),
             waiting=count,
         )
         for one, count in zip(found, waiting, strict=True)
     ]
+
+
+def _beside_admin(context: Context, scope: str) -> str:
+    """A scope without those that everybody has."""
+    known = context.catalog.scopes
+    return " ".join(one for one in scope.split() if one not in known or known[one].type not in _EVERYBODYS)
 
 
 routes: Final[list[Route]] = [console_route(PATH, GET=show)]

@@ -221,6 +221,8 @@ def related_links(context: Context, base: str, message: Message) -> list[Link]:
     if message.related_uri is UNSET:
         return []
     uri = message.related_uri
+    if uri.startswith(f"{context.links.public_url}/onboarding/"):
+        return [Link("a page of ours; its address is between the Client and us", "")]
     target = target_of(context.links, uri)
     if target.object_id:
         return [object_link(base, target.type, target.object_id)]

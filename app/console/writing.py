@@ -31,8 +31,8 @@ from app.web.routing import Route
 from app.web.state import State
 
 _PATH: Final = "/console/registrations"
-_ASKED_ROWS: Final = 4
-_MOST_ROWS: Final = 30
+_ROWS: Final = range(8)
+"""So many fields a server_request of the console may ask for; the API takes more."""
 
 _TYPES: Final = {
     MessageType.PRIVATE_MESSAGE: "For this Client alone. No answer is asked for.",
@@ -124,7 +124,7 @@ async def _page(request: Request[State], acting: Acting, form: Form, *, refusal:
         ],
         explanation=_TYPES.get(type_, ""),
         needs_link=type_ in _LINKED,
-        rows=_rows(form),
+        rows=_ROWS,
         form=form,
         refusal=refusal,
         limit=wording.size(context.settings.max_attachments_bytes),
@@ -136,12 +136,6 @@ async def _previous(context: Context, access: Access, message_id: str) -> Messag
         return None
     message: Message = (await require_message(context, access, message_id)).object
     return message
-
-
-def _rows(form: Form) -> range:
-    """So many fields may be asked for; more on request."""
-    wanted = form.get("rows")
-    return range(min(int(wanted), _MOST_ROWS) if wanted.isdecimal() and len(wanted) < 4 else _ASKED_ROWS)  # noqa: PLR2004
 
 
 async def _sent(request: Request[State]) -> Sent:
@@ -197,7 +191,7 @@ def _amount(text: str) -> Decimal:
 def _asked(form: Form) -> list[dict[str, Any]]:
     """The rows of what is asked for, without the empty ones."""
     rows: list[dict[str, Any]] = []
-    for number in _rows(form):
+    for number in _ROWS:
         row: dict[str, Any] = {part: form.get(f"{part}.{number}") for part in ("field", "name", "description", "uri")}
         if any(row.values()):
             rows.append({**row, "uri": row["uri"] or None})

@@ -15,6 +15,7 @@ from app.domain import client_objects
 from app.domain.context import Context
 from app.domain.exchanges import Exchange
 from app.domain.field_changes import updates_in
+from app.domain.file_requests import files_scope_asked
 from app.domain.messages_fields import target_of
 from app.domain.records import Access, Listing, Wanted
 from app.domain.texts import listed
@@ -97,8 +98,11 @@ def _grants(context: Context, access: Access, question: Message) -> Effects:
         whose = f" for {named}, which belongs to another registration"
     users = any(_is_for_users(context, one.scope) for one in asked)
     then = " Those that users authorize begin with needs_authorization." if users else ""
+    shares = (
+        "Shares the files that are chosen, and creates" if files_scope_asked(context.catalog, question) else "Creates"
+    )
     return {
-        MessageStatus.COMPLETE: f"Creates {count}{whose} as listed above, and tells the Client.{then}",
+        MessageStatus.COMPLETE: f"{shares} {count}{whose} as it says, and tells the Client.{then}",
         MessageStatus.REJECTED: "No Grant is created. The Client reads your reason.",
     }
 
