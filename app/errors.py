@@ -272,6 +272,14 @@ class AlreadyDecided(Conflict):
     """The request has its final answer, so reading it again and repeating would change nothing."""
 
 
+class KeyReused(Refusal):
+    """An Idempotency-Key that came with another request before (draft-ietf-httpapi-idempotency-key-header, 2.7)."""
+
+    status = 422
+    code = "idempotency_key_reused"
+    title = "Idempotency-Key reused"
+
+
 class ContentTooLarge(Refusal):
     """The body or its attachments are over the limit."""
 

@@ -161,6 +161,11 @@ def full_id(registration_id: str, local: str) -> str:
     return registration_id if local == ADMIN else f"{registration_id}-{local}"
 
 
+def file_id_of(text: str) -> str:
+    """The id of the file that a request brings, known by this text, whenever it is repeated."""
+    return f"f{hashlib.sha256(text.encode()).hexdigest()[:32]}"
+
+
 def is_file_id(text: str) -> bool:
     """Whether `text` has the shape of a file_id of ours."""
     return _FILE_ID.fullmatch(text) is not None

@@ -38,6 +38,7 @@ WHAT_TO_DO: Final = {
     " exist for you.",
     "method_not_allowed": "Use a method that the Allow header names.",
     "conflict": "Read the object again and decide anew: it was changed at the same time, or decided already.",
+    "idempotency_key_reused": "Send each new request with an Idempotency-Key of its own, and a repeated one unchanged.",
     "content_too_large": "Send less. Attachments have a limit of their own; larger files can be linked with uri.",
     "range_not_satisfiable": "Ask for bytes within the file; Content-Range says how long it is.",
     "too_many_requests": "Wait as many seconds as Retry-After says.",

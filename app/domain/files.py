@@ -21,7 +21,7 @@ from app.domain.media_types import is_media_type
 from app.domain.opened_files import NO_SUCH_FILE
 from app.domain.records import Access, Stored
 from app.domain.texts import is_line, is_text
-from app.errors import Conflict, InvalidRequest, NotFound, Refusal
+from app.errors import Conflict, InvalidRequest, KeyReused, NotFound
 from app.schemas.files import FileInternal, ServerProvidedFile
 from app.schemas.grants import Grant
 
@@ -66,26 +66,47 @@ async def create(
 
 
 async def receive(
-    context: Context, access: Access, data: AsyncIterator[bytes], about: Callable[[], Awaitable[About]]
+    context: Context,
+    access: Access,
+    data: AsyncIterator[bytes],
+    about: Callable[[], Awaitable[About]],
+    *,
+    file_id: str = "",
 ) -> ServerProvidedFile:
     """Put a file into the library whose name may come after its bytes, as in a form that is read while it arrives.
 
     Args:
         about: Asked once all bytes are there.
+        file_id: Of a request that may be repeated: the file that has it already is the answer.
 
     Raises:
+        KeyReused: The file that has the id is another one.
         As `create`, and whatever `data` and `about` raise; nothing is kept then.
     """
-    file_id = context.randomness.file_id()
-    key = _new_key(context, file_id)
+    if file_id and (known := await context.library.get(file_id)):
+        size_bytes = 0
+        async for piece in data:
+            size_bytes += len(piece)
+        return _require_same(known.object, size_bytes, await about())
+    new_id = file_id or context.randomness.file_id()
+    key = _new_key(context, new_id)
     size_bytes = await context.files.put(key, data)
     try:
         texts = await about()
         _require_texts(texts.name, texts.description, texts.mime_type)
-    except Refusal:
+        return await _add(context, access, new_id, key, size_bytes, texts)
+    except Conflict:  # the same request was quicker
+        await context.files.delete(key)
+        return _require_same((await _load(context, new_id)).object, size_bytes, texts)
+    except InvalidRequest:
         await context.files.delete(key)
         raise
-    return await _add(context, access, file_id, key, size_bytes, texts)
+
+
+def _require_same(file: ServerProvidedFile, size_bytes: int, about: About) -> ServerProvidedFile:
+    if (file.size, file.name, file.mime_type, file.description) != (size_bytes, *about):
+        raise KeyReused("This Idempotency-Key came with another file before; each file needs one of its own.")
+    return file
 
 
 async def _add(

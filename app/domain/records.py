@@ -146,6 +146,17 @@ class Put(NamedTuple):
     """Take exactly that version away instead."""
 
 
+class Once(NamedTuple):
+    """Makes a change happen once, however often whoever asked for it repeats the request (`app.domain.repeats`)."""
+
+    key: str
+    """Stands for the request; no change with the same may have been written within the last day."""
+    fingerprint: str
+    """What the request asked for."""
+    kind: type[AnyObject]
+    """Of what the change makes, the first object of this type is the answer."""
+
+
 class Event(NamedTuple):
     """Something that happened, for the event stream."""
 
@@ -183,6 +194,8 @@ class Change:
     """Authorization codes that come into being with the change."""
     spent: list[str] = field(default_factory=list)
     """Handles of transactions that end with the change: `apply` raises Conflict when one is over already."""
+    once: Once | None = None
+    """`apply` raises Conflict when a change with this key is written already."""
     audit: AuditEntry | None = None
     """Who changed what, when somebody of the utility did; `app.domain.audit` fills it in."""
 

@@ -8,6 +8,7 @@ from starlette.responses import Response
 
 from app.crypto.tokens import local_id
 from app.domain import credentials
+from app.domain.context import Context
 from app.domain.operators import ADMINISTERING, VIEWING
 from app.domain.records import Listing
 from app.domain.stored_pages import stored_page
@@ -20,6 +21,7 @@ from app.operator.reading import (
     access_to,
     created_answer,
     found,
+    make_once,
     read_optional_json,
     refuse_other_fields,
     text,
@@ -58,13 +60,19 @@ async def get_credential(request: Request[State]) -> Response:
 
 async def post_credential(request: Request[State]) -> Response:
     """POST: a new Credential for a Client Object; its Client finds the secret in the Credentials API."""
-    context = (await acting(request, ADMINISTERING, "credentials.create")).context
+    doing = await acting(request, ADMINISTERING, "credentials.create")
     client_id = request.path_params["client_id"]
     access = access_of(request, client_id)
-    refuse_other_fields(await read_optional_json(request), ("client_id",))
-    await found(context, access, Client, client_id)
-    credential = await credentials.create(context, access, client_id)
-    return created_answer(request, f"{PATH}/{credential.credential_id}", shown.credential(credential))
+    submitted = await read_optional_json(request)
+    refuse_other_fields(submitted, ("client_id",))
+    await found(doing.context, access, Client, client_id)
+
+    async def make(context: Context) -> str:
+        return (await credentials.create(context, access, client_id)).credential_id
+
+    credential_id = await make_once(request, doing, access, submitted, Credential, make)
+    stored = await found(doing.context, access, Credential, credential_id)
+    return created_answer(request, f"{PATH}/{credential_id}", shown.credential(stored.object))
 
 
 async def post_expiry(request: Request[State]) -> Response:

@@ -6,8 +6,9 @@ from typing import Final
 from starlette.requests import Request
 from starlette.responses import Response
 
-from app.crypto.tokens import local_id
+from app.crypto.tokens import file_id_of, local_id
 from app.domain import files, opened_files
+from app.domain.context import Context
 from app.domain.file_shares import shares_of
 from app.domain.files import About
 from app.domain.media_types import UNKNOWN_TYPE
@@ -16,7 +17,17 @@ from app.domain.records import Access
 from app.errors import NotFound
 from app.operator import shown
 from app.operator.paging import page_answer
-from app.operator.reading import API, access_of, created_answer, found, refuse_other_fields, text, texts
+from app.operator.reading import (
+    API,
+    access_of,
+    created_answer,
+    found,
+    make_once,
+    refuse_other_fields,
+    request_of,
+    text,
+    texts,
+)
 from app.schemas.encoding import decode
 from app.schemas.grants import Grant
 from app.web.answers import empty_answer, json_answer
@@ -47,8 +58,9 @@ async def post_file(request: Request[State]) -> Response:
 
     It goes to the file store while it arrives.
     """
-    context = (await acting(request, ADMINISTERING, "files.create")).context
-    form = Multipart(request)
+    doing = await acting(request, ADMINISTERING, "files.create")
+    context, form = doing.context, Multipart(request)
+    asked = request_of(request, doing, None)
     fields = await form.fields_before("file")
 
     async def about() -> About:
@@ -59,7 +71,8 @@ async def post_file(request: Request[State]) -> Response:
         mime_type = every.get("mime_type") or (sent.content_type if sent else "")
         return About(_last(name), mime_type or UNKNOWN_TYPE, every.get("description", ""))
 
-    file = await files.receive(context, _now(request), form.pieces(), about)
+    file_id = file_id_of(asked.key) if asked else ""
+    file = await files.receive(context, _now(request), form.pieces(), about, file_id=file_id)
     return created_answer(request, f"{PATH}/{file.file_id}", shown.file(context.links, file))
 
 
@@ -130,7 +143,7 @@ async def post_share(request: Request[State]) -> Response:
 
 
 async def _share(request: Request[State], file_ids: list[str], known: tuple[str, ...]) -> Response:
-    context = (await acting(request, ADMINISTERING, "files.share")).context
+    doing = await acting(request, ADMINISTERING, "files.share")
     submitted = await read_json(request)
     refuse_other_fields(submitted, known)
     client_id = text(submitted, "client_id")
@@ -138,9 +151,13 @@ async def _share(request: Request[State], file_ids: list[str], known: tuple[str,
         raise NotFound("There is no such Client Object.", field="client_id")
     access, scope = access_of(request, client_id), text(submitted, "scope", "")
     wanted = file_ids or texts(submitted, "file_ids")
-    grant = await files.share(context, access, client_id, wanted, scope or None)
-    body = shown.grant(await found(context, access, Grant, grant.grant_id))
-    return created_answer(request, f"{API}/grants/{grant.grant_id}", body)
+
+    async def make(context: Context) -> str:
+        return (await files.share(context, access, client_id, wanted, scope or None)).grant_id
+
+    grant_id = await make_once(request, doing, access, submitted, Grant, make)
+    body = shown.grant(await found(doing.context, access, Grant, grant_id))
+    return created_answer(request, f"{API}/grants/{grant_id}", body)
 
 
 async def delete_share(request: Request[State]) -> Response:

@@ -8,6 +8,7 @@ from starlette.responses import Response
 
 from app.crypto.tokens import local_id
 from app.domain import grant_creation, grant_decisions, grants
+from app.domain.context import Context
 from app.domain.grants import Filters
 from app.domain.messages_fields import read_description
 from app.domain.operators import ADMINISTERING, VIEWING
@@ -18,7 +19,7 @@ from app.errors import InvalidRequest, NotFound
 from app.operator import shown
 from app.operator.grant_bodies import read_decision, read_terms
 from app.operator.paging import page_answer, place, sheet_answer
-from app.operator.reading import API, access_of, access_to, created_answer, found, refuse_other_fields
+from app.operator.reading import API, access_of, access_to, created_answer, found, make_once, refuse_other_fields
 from app.schemas.grants import Grant, GrantStatus
 from app.schemas.messages import MessageStatus
 from app.web.answers import json_answer
@@ -106,12 +107,18 @@ async def get_grant(request: Request[State]) -> Response:
 
 async def post_grant(request: Request[State]) -> Response:
     """POST: make a Grant for a Client Object: 201."""
-    context = (await acting(request, ADMINISTERING, "grants.create")).context
-    client_id, terms = read_terms(await read_json(request))
+    doing = await acting(request, ADMINISTERING, "grants.create")
+    submitted = await read_json(request)
+    client_id, terms = read_terms(submitted)
     if local_id(client_id) is None:
         raise NotFound("There is no such Client Object.", field="client_id")
-    grant = await grant_creation.create(context, access_of(request, client_id), client_id, terms)
-    return created_answer(request, f"{PATH}/{grant.grant_id}", await _shown(request, grant.grant_id))
+    access = access_of(request, client_id)
+
+    async def make(context: Context) -> str:
+        return (await grant_creation.create(context, access, client_id, terms)).grant_id
+
+    grant_id = await make_once(request, doing, access, submitted, Grant, make)
+    return created_answer(request, f"{PATH}/{grant_id}", await _shown(request, grant_id))
 
 
 async def patch_grant(request: Request[State]) -> Response:

@@ -6,6 +6,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from app.domain import decisions, exchanges, messages
+from app.domain.context import Context
 from app.domain.directory import MessageSearch
 from app.domain.messages_from_server import post_from_server
 from app.domain.operators import ADMINISTERING, SUPPORTING, VIEWING, require_role
@@ -21,6 +22,7 @@ from app.operator.reading import (
     access_to,
     context_for,
     created_answer,
+    make_once,
     refuse_other_fields,
     text,
     texts,
@@ -96,14 +98,19 @@ async def get_message(request: Request[State]) -> Response:
 
 async def post_message(request: Request[State]) -> Response:
     """POST: a Message from the Server to the Client of a registration (6.2), attachments included."""
-    context = (await acting(request, SUPPORTING, "messages.post")).context
+    doing = await acting(request, SUPPORTING, "messages.post")
     access = access_to(request, request.path_params["registration_id"])
     settings = request.state["settings"]
     limit_bytes = (settings.max_attachments_bytes + 2) // 3 * 4 + settings.max_body_bytes
     submitted = await read_json(request, limit_bytes=limit_bytes)
     refuse_other_fields(submitted, _POSTED)
-    message = await post_from_server(context, access, submitted)
-    return created_answer(request, f"{PATH}/{message.message_id}", shown.message_document(context.links, message))
+
+    async def make(context: Context) -> str:
+        return (await post_from_server(context, access, submitted)).message_id
+
+    message_id = await make_once(request, doing, access, submitted, Message, make)
+    stored = await messages.require_message(doing.context, access, message_id)
+    return created_answer(request, f"{PATH}/{message_id}", shown.message(doing.context.links, stored))
 
 
 async def post_decision(request: Request[State]) -> Response:

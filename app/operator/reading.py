@@ -1,6 +1,6 @@
 """What operators send: whose object a request is about, and values of its body, each refused by its name."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from datetime import datetime
 from typing import Any, TypeVar
 
@@ -8,9 +8,10 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from app.crypto.tokens import local_id
+from app.domain import repeats
 from app.domain.audit import acting_as
 from app.domain.context import Context
-from app.domain.records import Access, Stored, Wanted
+from app.domain.records import Access, AnyObject, Stored, Wanted
 from app.domain.texts import is_name, one_of
 from app.domain.times import parse_datetime, whole_seconds
 from app.errors import InvalidRequest, NotFound
@@ -56,6 +57,27 @@ async def found(context: Context, access: Access, kind: type[T], object_id: str)
 def context_for(request: Request[State], doing: Acting, action: str) -> Context:
     """The Context of an operator for an action that only the body of the request tells."""
     return acting_as(request.state["context"], doing.actor, action)
+
+
+def request_of(request: Request[State], doing: Acting, submitted: object) -> repeats.Request | None:
+    """What its `Idempotency-Key` makes of a request. Raises InvalidRequest when the key is none."""
+    header, caller = request.headers.get(repeats.HEADER), f"operator {doing.operator.name}"
+    return repeats.read_request(header, caller, request.url.path, submitted)
+
+
+async def make_once(
+    request: Request[State],
+    doing: Acting,
+    access: Access,
+    submitted: Body,
+    kind: type[AnyObject],
+    make: Callable[[Context], Awaitable[str]],
+) -> str:
+    """The id of what a POST makes, or has made before under its `Idempotency-Key` (`app.domain.repeats`)."""
+    asked = request_of(request, doing, submitted)
+    return await repeats.once(
+        doing.context, request.state["repeats"], access.registration_id, asked, kind=kind, make=make
+    )
 
 
 def created_answer(request: Request[State], path: str, body: object) -> Response:

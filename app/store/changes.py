@@ -68,6 +68,7 @@ class Plan(Struct, omit_defaults=True):
     words: list[tuple[str, str]] = field(default_factory=list)
     remind: list[str | int] = field(default_factory=list)
     forgotten: list[str] = field(default_factory=list)
+    once: tuple[str, str] | None = None
     events: str = ""
     audit: str = ""
 
@@ -102,6 +103,7 @@ class Writer:
             cut=["*" if one == change.registration_id else indexes.local(one) for one in change.cut_off],
             forget=[indexes.local(one) for one in change.forget_standing],
             settled=[indexes.local(one) for one, at in change.due.items() if at is None],
+            once=_once(change),
             events=encode(change.events).decode() if change.events else "",
             audit=encode(change.audit).decode() if change.audit else "",
         )
@@ -212,6 +214,14 @@ def login_of(credential: Credential) -> str:
     """What `:auth` says about a client_secret: lines with its Credential, its Client Object and when it expires."""
     where = f"{indexes.local(credential.credential_id)}\n{indexes.local(credential.client_id)}"
     return f"{where}\n{credential.client_secret_expires_at}"
+
+
+def _once(change: Change) -> tuple[str, str] | None:
+    """The key of a change that happens once, and what its request is answered with from then on."""
+    if change.once is None:
+        return None
+    made = next(put.object for put in change.puts if put.old is None and isinstance(put.object, change.once.kind))
+    return change.once.key, f"{change.once.fingerprint}\n{indexes.identity(made)}"
 
 
 def _version(stored: Stored[Any]) -> tuple[str, str, int]:

@@ -18,6 +18,7 @@ from app.domain.opened_files import OpenedFiles
 from app.domain.operator_sessions import OperatorSessionStore
 from app.domain.operators import OperatorKeys
 from app.domain.overview import StoreHealth
+from app.domain.repeats import Repeats
 from app.domain.tokens import TokenStore
 from app.domain.user_tokens import UserTokenStore
 from app.domain.webhooks import WebhookStore
@@ -55,6 +56,7 @@ class State(TypedDict):
     deliveries: DeliveryQueue
     allowances: Allowances
     store_health: StoreHealth
+    repeats: Repeats
     broadcasts: BroadcastStore
     feed: Feed
     limiters: Limiters

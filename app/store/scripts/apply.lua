@@ -13,9 +13,11 @@
 --       enlist (numbers of objects by index of the shard), delist (full ids by such index), found (pairs of 0 and entry of the
 --       words of the shard, those of a new registration), words (pairs of id and lines; see words.lua, also about `found`),
 --       remind (pairs of second and full id, of the shard), forgotten (full ids that are no more to be reminded of),
+--       once (a key that no change of the last day may have, and what is kept under it for a day),
 --       events (JSON array of type and object id), audit (JSON of an AuditEntry).
 --       Whatever is empty is left out.
--- Returns 1 when written, 0 when an object is not as it was read, an index is not vacant or a transaction is over.
+-- Returns 1 when written, 0 when an object is not as it was read, an index is not vacant, a transaction is over or what is to
+-- happen once has happened.
 -- Whoever's connection broke sends the same again without knowing whether it arrived: a nonce that was seen within the last
 -- minute says that this change is written already. It is noted anew, because a WAIT counts only what its own connection wrote.
 local prefix, shard = KEYS[1], KEYS[3]
@@ -50,6 +52,7 @@ local function is_as_read()
     local version = redis.call('ZSCORE', index_key(wanted[1]), wanted[2])
     if version and tonumber(version) ~= wanted[3] or wanted[3] and not version then return false end
   end
+  if plan.once and redis.call('EXISTS', prefix .. ':k:' .. plan.once[1]) == 1 then return false end
   for _, name in ipairs(plan.vacant or {}) do
     if redis.call('ZCARD', index_key(name)) > 0 then return false end
   end
@@ -99,6 +102,7 @@ for _, code in ipairs(plan.codes or {}) do
   local value = table.concat({code[3], string.format('%.0f', rev + #ids), code[4]}, '\n')
   redis.call('SET', prefix .. ':c:' .. code[1], value, 'EX', code[2])
 end
+if plan.once then redis.call('SET', prefix .. ':k:' .. plan.once[1], plan.once[2], 'EX', 86400) end
 for _, id in ipairs(plan.cut or {}) do redis.call('HSET', prefix .. ':gate', id, rev) end
 for _, id in ipairs(plan.forget or {}) do redis.call('DEL', prefix .. ':s:' .. id) end
 each('ZADD', prefix .. ':due', plan.due or {})
