@@ -8,7 +8,7 @@ from typing import Final
 from starlette.requests import Request
 
 from app.console import sign_in
-from app.console.shell import SIGN_IN_PATH, console_route, own_errors
+from app.console.shell import SIGN_IN_PATH, console_route
 from app.domain import oidc, operator_sign_in
 from app.domain.authorization_store import SignInAttempt
 from app.domain.oidc import IdentityProvider
@@ -24,7 +24,6 @@ CALLBACK_PATH: Final = "/console/oidc/callback"
 
 async def start(request: Request[State]) -> Answer:
     """GET: to the identity provider, and to the page of the console that `next` names afterwards."""
-    own_errors(request)
     state, provider, browser = request.state, _provider(request), browser_of(request)
     now = state["now"]()
     attempt = SignInAttempt(
@@ -45,7 +44,6 @@ async def come_back(request: Request[State]) -> Answer:
 
     HEAD is refused: whoever tries a link out would use its `state` up.
     """
-    own_errors(request)
     if request.method == "HEAD":
         raise MethodNotAllowed(("GET", "OPTIONS"))
     state, provider, browser = request.state, _provider(request), browser_of(request)

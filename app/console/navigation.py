@@ -2,7 +2,7 @@
 
 from typing import Final, NamedTuple
 
-from app.domain.operators import ADMINISTERING, SUPPORTING, VIEWING, Role
+from app.domain.operators import ADMINISTERING, VIEWING, Role
 
 
 class Place(NamedTuple):
@@ -45,7 +45,7 @@ PLACES: Final = (
         (
             Place("Catalog", "/console/catalog"),
             Place("Audit log", "/console/audit"),
-            Place("Mails", "/console/mails", SUPPORTING),
+            Place("Mails", "/console/mails"),
             Place("Webhooks", "/console/webhooks", ADMINISTERING),
             Place("Operator keys", "/console/keys", ADMINISTERING),
         ),

@@ -14,6 +14,7 @@ from typing import Any, Final
 from urllib.parse import quote
 
 from starlette.requests import Request
+from starlette.responses import Response
 
 from app.console import navigation, notices, wording
 from app.domain import operator_sessions
@@ -107,12 +108,18 @@ class Form:
 
 
 def console_route(path: str, **endpoints: Endpoint) -> Route:
-    """A route of the console: `console_route("/console/keys", GET=show, POST=add)`."""
-    return Route(path, endpoints, errors=ErrorStyle.PAGE, limit=Limit.ANONYMOUS)
+    """A route of the console, whose errors are pages of it: `console_route("/console/keys", GET=show, POST=add)`."""
+    framed = {method: partial(_framed, endpoint) for method, endpoint in endpoints.items()}
+    return Route(path, framed, errors=ErrorStyle.PAGE, limit=Limit.ANONYMOUS)
+
+
+async def _framed(endpoint: Endpoint, request: Request[State]) -> Response:
+    request.scope[ERROR_PAGE] = partial(_error_page, request)
+    return await endpoint(request)
 
 
 async def signed_in(request: Request[State], roles: frozenset[Role] = VIEWING, action: str = "console.view") -> Acting:
-    """Who is at work. Also makes the errors of this request pages of the console.
+    """Who is at work.
 
     Args:
         roles: Who may do this.
@@ -123,7 +130,6 @@ async def signed_in(request: Request[State], roles: frozenset[Role] = VIEWING, a
         InsufficientRole: The operator is of another role.
     """
     state = request.state
-    own_errors(request)
     handle = operator_handle(request)
     found = (
         await operator_sessions.current(state["operator_sessions"], state["operators"], handle, now=state["now"]())
@@ -152,17 +158,11 @@ async def posted(request: Request[State], roles: frozenset[Role], action: str) -
         ForeignForm: It did not come from a page of this session.
         InvalidRequest: It is not a form.
     """
-    own_errors(request)
     require_own_site(request)
     acting = await signed_in(request, roles, action)
     form = Form(await read_form_pairs(request))
     require_token(request, acting, form.get("form_token"))
     return acting, form
-
-
-def own_errors(request: Request[State]) -> None:
-    """From now on the errors of this request are pages of the console."""
-    request.scope[ERROR_PAGE] = partial(_error_page, request)
 
 
 def require_token(request: Request[State], acting: Acting, token: str) -> None:

@@ -9,7 +9,7 @@ from urllib.parse import quote
 
 from starlette.requests import Request
 
-from app.console.shell import CONSOLE, FORMS, SIGN_IN_PATH, STYLE, console_route, own_errors, to_console
+from app.console.shell import CONSOLE, FORMS, SIGN_IN_PATH, STYLE, console_route, to_console
 from app.domain import operator_sessions
 from app.domain.operator_sessions import Newcomer
 from app.errors import WrongLogin
@@ -39,7 +39,6 @@ _OWN_PAGE: Final = re.compile(r"/console(?:[/?][A-Za-z0-9/?&=%._~+:@!$'()*,;-]*)
 
 async def show(request: Request[State]) -> Answer:
     """GET of the sign-in page; whoever is signed in goes straight on."""
-    own_errors(request)
     state, handle = request.state, operator_handle(request)
     if handle and await operator_sessions.current(
         state["operator_sessions"], state["operators"], handle, now=state["now"]()
@@ -50,7 +49,6 @@ async def show(request: Request[State]) -> Answer:
 
 async def sign_in(request: Request[State]) -> Answer:
     """POST of the sign-in form."""
-    own_errors(request)
     form, browser = await read_form(request), browser_of(request)
     require_own_form(request, form, browser.secret, SIGN_IN)
     next_ = own_page(form.get("next", ""))
@@ -80,7 +78,6 @@ async def sign_out(request: Request[State]) -> Answer:
     Without a session, or with the token of one that is over, the browser forgets it all the same; what comes from
     another site changes nothing.
     """
-    own_errors(request)
     require_own_site(request)
     state, handle = request.state, operator_handle(request)
     if handle:

@@ -22,7 +22,7 @@ class Desk(UserBrowser):
         """Come with a new key of that role."""
         operator = await operator_of(server, role)
         self.name = operator.name
-        page = await self.open("/console/sign-in")
+        page = await self.open("/console/sign-in?next=/console/mails")
         page = await self.press(page, "Sign in", key=operator.key)
         assert page.response.status_code == 200, page.text
         return self
@@ -43,5 +43,5 @@ class Desk(UserBrowser):
 
     async def token(self) -> str:
         """What every form of this session carries."""
-        page = await self.open("/console")
+        page = await self.open("/console/mails")
         return next(form.values["form_token"] for form in page.forms if "form_token" in form.values)
