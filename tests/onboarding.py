@@ -12,13 +12,14 @@ from msgspec.structs import replace
 from standardwebhooks import Webhook
 
 from app.catalog import Catalog, Form
+from app.domain.decisions import decide_message
 from app.domain.mails import KeptMail
 from app.domain.records import Wanted
-from app.schemas.messages import Message
+from app.schemas.messages import Message, MessageStatus
 from app.schemas.registrations import Registration, Requirement
 from tests.conftest import Registered, Server
 from tests.html_pages import UserBrowser, View
-from tests.message_objects import operator_decides, reread, updates_of
+from tests.message_objects import reread, updates_of
 
 INTERCONNECTION = "cds_client_admin ple_interconnection"
 EVERY_STEP = "cds_client_admin ple_customer_data ple_interconnection"
@@ -143,8 +144,11 @@ def query_of(url: str) -> dict[str, str]:
 
 
 async def decide(client: Registered, field_id: str, status: str, description: str = "") -> dict[str, Any]:
-    """An operator decides about a step."""
-    return await operator_decides(client, await request_of(client, field_id), status, description)
+    """An operator decides about a step, with all that follows from it; the request_update as the Client sees it."""
+    message_id = (await request_of(client, field_id))["message_id"]
+    context = client.server.context
+    update = await decide_message(context, client.access, message_id, MessageStatus(status), description)
+    return await reread(client, update)
 
 
 async def objects_of(client: Registered, scope: str) -> dict[str, dict[str, Any]]:

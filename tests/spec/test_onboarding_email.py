@@ -310,10 +310,8 @@ async def test_after_a_rejection_a_code_leads_to_an_operator(server: Server, cli
     assert (await requirement_of(client, FIELD)).status == "met"
 
 
-async def test_no_code_and_no_address_reaches_the_log(
-    json_log: io.BytesIO, make_server: MakeServer, demo_catalog: Catalog
-) -> None:
-    server = await make_server(demo_catalog)
+async def test_no_code_and_no_address_reaches_the_log(json_log: io.BytesIO, make_server: MakeServer) -> None:
+    server = await make_server()
     client = await server.register(INTERCONNECTION, contacts=CONTACTS)
     async with UserBrowser(server) as browser:
         view = await browser.press(await open_step(browser, client, FIELD), SEND)
