@@ -105,3 +105,39 @@ def test_names(name):
 @pytest.mark.parametrize("name", ["", "-x", "a b", "é", "a\n", "a" * 65, "a/b"])
 def test_what_is_no_name(name):
     assert not is_name(name)
+
+
+async def test_a_revocation_that_is_sent_twice_succeeds_twice_and_is_told_once(people, connection, monkeypatch):
+    await add(people, "anna")
+    once = connection.run
+
+    async def twice(*args):
+        answers = [await once(*args) for _ in range(2)]
+        assert answers[0] == answers[1]
+        return answers[1]
+
+    monkeypatch.setattr(connection, "run", twice)
+    assert await operators.revoke(people, ACTOR, "anna", now=NOW)
+    monkeypatch.undo()
+
+    events = await connection.command("XRANGE", "{operators}:events", "-", "+")
+    assert [fields[b"events"] for _, fields in events] == [
+        b'[["operator.created","anna"]]',
+        b'[["operator.revoked","anna"]]',
+    ]
+    assert all(b'"name":"root"' in fields[b"audit"] for _, fields in events)
+
+
+async def test_the_key_of_the_settings_is_good_without_the_store(people, connection):
+    key = "k" * 32
+    keys = OperatorKeys(people, key)
+    before = connection.round_trips
+
+    found = await keys.identify(key, now=NOW)
+
+    assert (found.name, found.role) == (operators.BOOTSTRAP, Role.ADMIN)
+    assert connection.round_trips == before
+    with pytest.raises(InvalidToken):
+        await keys.identify("k" * 33, now=NOW)
+    with pytest.raises(InvalidToken):
+        await OperatorKeys(people).identify(key, now=NOW)
