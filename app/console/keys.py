@@ -7,6 +7,7 @@ from starlette.requests import Request
 from app.console.shell import Acting, console_page, console_route, done, posted, signed_in
 from app.domain import operators
 from app.domain.operators import ADMINISTERING, BOOTSTRAP, NAME_RULE, Operator, Role, is_name
+from app.errors import Conflict, NotFound
 from app.web.answers import Answer
 from app.web.state import State
 
@@ -47,8 +48,12 @@ async def revoke(request: Request[State]) -> Answer:
     """POST: the end of a key."""
     acting, form = await posted(request, ADMINISTERING, "operators.revoke")
     state, name = request.state, form.get("name")
-    if not await operators.revoke(state["operators"].store, acting.actor, name, now=state["now"]()):
+    try:
+        await operators.dismiss(state["operators"], acting.actor, name, now=state["now"]())
+    except NotFound:
         return done(request, PATH, f"There is no operator {name} any more.", failed=True)
+    except Conflict as refusal:
+        return done(request, PATH, refusal.description, failed=True)
     return done(request, PATH, f"The key of {name} has been revoked. Nobody gets in with it any more.")
 
 

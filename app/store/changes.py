@@ -23,9 +23,6 @@ from app.store.documents import Documents
 from app.store.shard_indexes import LISTED, shard_indexes_of
 from app.store.words import WORDS, new_words, text_of_words
 
-KEPT_CHANGES = 100_000
-"""Changes that a source of the feed keeps when nobody relays them, as `happened.lua` has it."""
-
 SEPARATOR = b"\0"
 """Between fields and values, none of which has this byte. As one argument they spare redis-py eighty small ones."""
 
