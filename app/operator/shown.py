@@ -72,6 +72,7 @@ def _step(links: Links, step: Step) -> Shown:
         "message_id": step.requirement.message_id or None,
         "type": step.field.type if step.field else None,
         "description": step.field.description if step.field else None,
+        "evidence": step.requirement.evidence,
         "message": message_document(links, step.message) if step.message else None,
     }
 
