@@ -36,8 +36,8 @@ from app.store.words import terms_of
 
 SCRIPTS: Final = (Script.load("directory"), Script.load("tally"))
 
-FIRST_HELPING: Final = 4
-"""Entries that each shard is asked for at first: of a page of 50 it has more than these once in many pages."""
+FIRST_HELPING: Final = 3
+"""Entries that each shard is asked for at first: of a page of 50 one in a thousand shards has more."""
 
 COUNTED: Final = 1000
 """Results of a search for words that are counted at most."""
