@@ -1,0 +1,1 @@
+"""The checks, one module for each part of the specifications. Every module of this package is loaded by itself."""
