@@ -42,7 +42,6 @@ class View(HTMLParser):
         self._field = ""
         self._button: dict[str, str] = {}
         self._link: dict[str, str] | None = None
-        self._field = ""
         self.feed(response.text)
         assert not self._open, f"not closed: {self._open}"
 
@@ -53,7 +52,7 @@ class View(HTMLParser):
         if tag == "form":
             self.forms.append(Form(values.get("method", "get"), values.get("action", "")))
         elif tag == "input" and "name" in values:
-            if values.get("type") not in {"checkbox", "radio"} or "checked" in values:
+            if values.get("type") not in {"checkbox", "radio", "file"} or "checked" in values:
                 self.forms[-1].values[values["name"]] = values.get("value", "")
         elif tag in {"textarea", "select"}:
             self._field = values["name"]
@@ -69,17 +68,8 @@ class View(HTMLParser):
         if tag not in VOID:
             self._open.append(tag)
 
-    def _fill(self, values: dict[str, str]) -> None:
-        """An input; of boxes to tick only those that are ticked, files are left to the test."""
-        if values.get("type") in {"checkbox", "radio"} and "checked" not in values:
-            return
-        if values.get("type") != "file":
-            self.forms[-1].values[values["name"]] = values.get("value", "")
-
     def handle_endtag(self, tag: str) -> None:
         assert self._open.pop() == tag, f"{tag} is closed out of order"
-        if tag in {"textarea", "select"}:
-            self._field = ""
         if tag == "a":
             self._link = None
 
@@ -89,8 +79,6 @@ class View(HTMLParser):
         if "textarea" in self._open:
             form = self.forms[-1]
             form.values[self._field] = (form.values[self._field] + data).removeprefix("\n")
-        if "textarea" in self._open and self._field:
-            self.forms[-1].values[self._field] += data.removeprefix("\n")
         text = " ".join(data.split())
         if "title" in self._open:
             self.title += text

@@ -11,6 +11,7 @@ from msgspec import UNSET
 from starlette.requests import Request
 
 from app.console import entered, paging, registration_views, wording
+from app.console.changes import latest_changes
 from app.console.grant_views import view_of
 from app.console.names import names_of, title_of
 from app.console.shell import Acting, Form, console_page, console_route, done, posted, signed_in
@@ -109,7 +110,7 @@ async def _page(
     below = grants.listing(access.registration_id, Filters(parents=(grant_id,)))
     children, audit = await asyncio.gather(
         stored_page(acting.context, access, below),
-        feed.latest_audit(registration_id=access.registration_id, limit=_AUDITED),
+        latest_changes(feed, access.registration_id, limit=_AUDITED),
     )
     catalog, base = acting.context.catalog, base_path(request.state)
     view = view_of(acting.context, base, stored)

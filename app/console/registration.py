@@ -4,12 +4,14 @@ Source: CDS-WG1-02 3.6, 5.2, 6.2, 7.1, 8.1, 9.1.
 """
 
 import asyncio
+import re
 from typing import Final
 
 from starlette.requests import Request
 from starlette.responses import Response
 
 from app.console import confirmation, paging, registration_views, wording
+from app.console.changes import latest_changes
 from app.console.confirmation import Question
 from app.console.downloads import download_field
 from app.console.names import title_of
@@ -32,6 +34,7 @@ from app.web.state import State
 
 _AUDITED: Final = 8
 _HISTORY: Final = 100
+_EVENT: Final = re.compile(r"[0-9]{1,15}(?:-[0-9]{1,15})?")
 
 _SUSPENDING: Final = (
     "Every access token of this registration is revoked now, and no new ones are issued.",
@@ -56,7 +59,7 @@ async def _page(
     access, now, feed = access_of(request), request.state["now"](), request.state["feed"]
     dossier, audit = await asyncio.gather(
         registrations.dossier(acting.context, access),
-        feed.latest_audit(registration_id=access.registration_id, limit=_AUDITED),
+        latest_changes(feed, access.registration_id, limit=_AUDITED),
     )
     registration, catalog = dossier.registration, acting.context.catalog
     home = f"{base_path(request.state)}{PATH}/{access.registration_id}"
@@ -128,16 +131,18 @@ async def history(request: Request[State]) -> Answer:
     """GET: what operators have changed, and what has happened, in one registration."""
     acting = await signed_in(request)
     access, feed = access_of(request), request.state["feed"]
-    registration, audit, events = await asyncio.gather(
+    registration, audit = await asyncio.gather(
         registrations.get(acting.context, access),
-        feed.latest_audit(registration_id=access.registration_id, limit=_HISTORY),
-        feed.events(registration_id=access.registration_id, after=request.query_params.get("after") or None),
+        latest_changes(feed, access.registration_id, limit=_AUDITED),
     )
+    after = _event_id(request.query_params.get("after", ""))
+    events = await feed.events(registration_id=access.registration_id, after=after, limit=_HISTORY)
     name = title_of(registration.object)
     return console_page(
         request,
         "history.html",
         title="History",
+        registration_id=access.registration_id,
         crumbs=(("Registrations", PATH), (name, f"{PATH}/{access.registration_id}")),
         audit=audit,
         events=events,
@@ -199,6 +204,13 @@ def access_of(request: Request[State]) -> Access:
     if parts is None or parts.registration_id != registration_id:
         raise NotFound("There is no such registration.")
     return Access(registration_id, request.state["now"]())
+
+
+def _event_id(text: str) -> str | None:
+    """The event after which a page goes on. Raises InvalidRequest when it is none."""
+    if text and not _EVENT.fullmatch(text):
+        raise InvalidRequest("Follow the links to other pages as they are; this is none of them.", field="after")
+    return text or None
 
 
 def _cursor(request: Request[State]) -> Cursor | None:

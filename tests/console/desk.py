@@ -37,6 +37,27 @@ class Desk(UserBrowser):
         headers = {"Origin": self.origin, "Sec-Fetch-Site": "same-origin"}
         return await self.send("POST", url, data=data, headers=headers, **kwargs)
 
+    async def send_files(self, url: str, values: dict[str, str], *files: tuple[str, bytes, str]) -> httpx.Response:
+        """A form with a field for files, `attachment` or `file`, after its other fields; without any it is empty.
+
+        Args:
+            files: Name, bytes and type of each.
+        """
+        field = "file" if url.endswith("/files") else "attachment"
+        parts = [(f'name="{name}"', "", value.encode()) for name, value in values.items()]
+        parts += [
+            (f'name="{field}"; filename="{name}"', f"Content-Type: {type_}\r\n", content)
+            for name, content, type_ in files or [("", b"", "application/octet-stream")]
+        ]
+        head = "--limit\r\nContent-Disposition: form-data; "
+        body = b"".join(f"{head}{name}\r\n{type_}\r\n".encode() + content + b"\r\n" for name, type_, content in parts)
+        headers = {
+            "Origin": self.origin,
+            "Sec-Fetch-Site": "same-origin",
+            "Content-Type": "multipart/form-data; boundary=limit",
+        }
+        return await self.send("POST", url, content=body + b"--limit--\r\n", headers=headers)
+
     async def after(self, response: httpx.Response) -> View:
         """The page that an answer leads to."""
         return View(await self.follow(response))
