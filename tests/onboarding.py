@@ -148,7 +148,8 @@ async def decide(client: Registered, field_id: str, status: str, description: st
     message_id = (await request_of(client, field_id))["message_id"]
     context = client.server.context
     update = await decide_message(context, client.access, message_id, MessageStatus(status), description)
-    return await reread(client, update)
+    seen: dict[str, Any] = (await client.get(update.uri)).json()
+    return seen
 
 
 async def objects_of(client: Registered, scope: str) -> dict[str, dict[str, Any]]:

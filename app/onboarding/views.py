@@ -193,7 +193,7 @@ async def _sign_on(visit: Visit) -> dict[str, Any]:
 async def _payment(visit: Visit) -> dict[str, Any]:
     form = visit.step.field.form
     text = (form.text if form else None) or visit.step.field.instructions or ""
-    return {"amount": _amount(visit.step.request.object), "how": as_html(text), "do": PAID}
+    return {"amount": _amount(visit.step.request.object), "how": as_html(text, top=3), "do": PAID}
 
 
 async def _operator(_: Visit) -> dict[str, Any]:

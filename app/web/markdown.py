@@ -14,7 +14,7 @@ _MARKDOWN: Final = MarkdownIt("commonmark", {"html": False}).enable("table").dis
 
 
 @lru_cache(maxsize=64)
-def as_html(text: str, *, top: int = 3) -> Markup:
+def as_html(text: str, *, top: int = 2) -> Markup:
     """HTML of a text, for a template to show as it stands.
 
     Args:
