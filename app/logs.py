@@ -45,6 +45,7 @@ SECRET_PREFIXES = (
     b"cdsus_",
     b"cdssi_",
     b"cdsop_",
+    b"cdsos_",
     b"whsec_",
 )
 SECRET_SHAPE = re.compile(rb"cds[a-z]{2}_|whsec_")

@@ -30,10 +30,10 @@ def openid_provider(directory: Path, redirect_uri: str) -> Iterator[str]:
         process.wait()
 
 
-def settings(issuer: str) -> dict[str, str]:
-    """What makes the service send its users there."""
+def settings(issuer: str, who: str = "USER") -> dict[str, str]:
+    """What makes the service send its users there, or its operators."""
     return {
-        "CDS_USER_OIDC_ISSUER": issuer,
-        "CDS_USER_OIDC_CLIENT_ID": CLIENT_ID,
-        "CDS_USER_OIDC_CLIENT_SECRET": SECRET,
+        f"CDS_{who}_OIDC_ISSUER": issuer,
+        f"CDS_{who}_OIDC_CLIENT_ID": CLIENT_ID,
+        f"CDS_{who}_OIDC_CLIENT_SECRET": SECRET,
     }
