@@ -46,6 +46,9 @@ _TYPES: Final = {
 _LINKED: Final = frozenset({MessageType.PAYMENT_REQUEST, MessageType.ONLINE_FORM_REQUEST, MessageType.PDF_FORM_REQUEST})
 
 
+_PARTS: Final = ("field", "name", "description", "uri")
+
+
 class Sent(NamedTuple):
     """A form with files, whose token has been checked."""
 
@@ -125,6 +128,7 @@ async def _page(request: Request[State], acting: Acting, form: Form, *, refusal:
         explanation=_TYPES.get(type_, ""),
         needs_link=type_ in _LINKED,
         rows=_ROWS,
+        wrong=_wrong_rows(form, refusal),
         form=form,
         refusal=refusal,
         limit=wording.size(context.settings.max_attachments_bytes),
@@ -190,12 +194,24 @@ def _amount(text: str) -> Decimal:
 
 def _asked(form: Form) -> list[dict[str, Any]]:
     """The rows of what is asked for, without the empty ones."""
-    rows: list[dict[str, Any]] = []
-    for number in _ROWS:
-        row: dict[str, Any] = {part: form.get(f"{part}.{number}") for part in ("field", "name", "description", "uri")}
-        if any(row.values()):
-            rows.append({**row, "uri": row["uri"] or None})
-    return rows
+    rows = [{part: form.get(f"{part}.{number}") for part in _PARTS} for number in _filled(form)]
+    return [{**row, "uri": row["uri"] or None} for row in rows]
+
+
+def _filled(form: Form) -> list[int]:
+    """The rows in which something was entered."""
+    return [number for number in _ROWS if any(form.get(f"{part}.{number}") for part in _PARTS)]
+
+
+def _wrong_rows(form: Form, refusal: Refusal | None) -> dict[str, str]:
+    """What is wrong with an input of a row, by its name."""
+    field, _, part = (
+        (refusal.field or "").removeprefix("updates_requested.").partition(".") if refusal else ("", "", "")
+    )
+    filled = _filled(form)
+    if refusal is None or not field.isdecimal() or int(field) >= len(filled):
+        return {}
+    return {f"{part}.{filled[int(field)]}": refusal.description}
 
 
 def _answers(form: Form, fields: Sequence[str]) -> list[dict[str, Any]] | None:

@@ -317,7 +317,7 @@ async def test_a_question_can_be_asked_and_its_answer_written_down(server: Serve
     page = await admin.open(f"{write}?type=server_request")
     form = next(one for one in page.forms if "name.0" in one.values)
     asked = {"name": "One question", "description": "Please answer.", "name.0": "Staff", "field.0": "staff"}
-    sent = await admin.post(write, form.values | asked | {"description.0": "How many?"})
+    sent = await admin.send_files(write, form.values | asked | {"description.0": "How many?"})
     assert sent.status_code == 303
     request = await request_of(client, "server_request")
     assert request["updates_requested"][0]["field"] == "staff"
@@ -329,6 +329,19 @@ async def test_a_question_can_be_asked_and_its_answer_written_down(server: Serve
 
     assert (await reread(client, request))["status"] == "pending"
     assert "Seven." in (await admin.open(path_of(request))).text
+
+
+async def test_what_is_wrong_with_a_field_of_a_question_stands_beside_it(server: Server, admin: Desk) -> None:
+    client = await client_of(server, scope="cds_client_admin")
+    write = f"/console/registrations/{client.registration_id}/write"
+    page = await admin.open(f"{write}?type=server_request")
+    form = next(one for one in page.forms if "name.0" in one.values)
+    asked = {"name": "Two questions", "description": "Please.", "name.2": "Staff", "field.2": "staff"}
+
+    refused = View(await admin.send_files(write, form.values | asked))
+
+    assert refused.response.status_code == 400
+    assert ("id", "error-description.2") in refused.attributes
 
 
 async def test_a_payment_request_needs_a_page_and_takes_an_amount(server: Server, admin: Desk) -> None:
