@@ -51,15 +51,24 @@ class SendMails:
 
     async def _send(self, mailer: Mailer, taken: TakenMail, now: datetime) -> None:
         """Send one, and note what has become of it at once: until then a crash would send it again."""
-        try:
-            await mailer.send(taken.mail)
-        except MailNotSent as failure:
+        failure = await self._failure(mailer, taken)
+        if failure:
             attempted = after_failure(taken, failure, now)
             await self._queue.settle(taken, attempted, now)
             self._tell("mail_failed" if attempted.again is None else "mail_delayed", taken, failure.error)
         else:
             await self._queue.settle(taken, Attempted(status=MailStatus.SENT), now)
             self._tell("mail_sent", taken)
+
+    async def _failure(self, mailer: Mailer, taken: TakenMail) -> MailNotSent | None:
+        try:
+            await mailer.send(taken.mail)
+        except MailNotSent as failure:
+            return failure
+        except Exception as error:  # noqa: BLE001 -- a mistake of ours must not make it come back forever
+            self._log.error("mail_not_handed_over", mail_id=taken.mail.id, exc_info=error)
+            return MailNotSent("It could not be sent; the log says why.", permanent=False)
+        return None
 
     def _tell(self, event: str, taken: TakenMail, error: str | None = None) -> None:
         facts = {"mail_id": taken.mail.id, "kind": taken.mail.kind, "attempts": taken.attempts}

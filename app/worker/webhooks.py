@@ -3,12 +3,13 @@
 import asyncio
 from collections import Counter
 from collections.abc import Callable
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, Final
 
 import structlog
 
 from app.domain.deliveries import (
+    Answer,
     DeliveryQueue,
     DeliveryStatus,
     Outcome,
@@ -33,6 +34,8 @@ still room for one that is not."""
 
 LOOK_SECONDS: Final = 0.5
 """How long to wait for something to end before looking whether anything new is due."""
+
+FORGET_EVERY: Final = timedelta(seconds=10)
 
 PARTING_SECONDS: Final = 5.0
 """For what is under way when the process ends; what is broken off is sent again when its lease ends."""
@@ -107,6 +110,7 @@ class SendDeliveries:
         self._clock = clock
         self._under_way: dict[asyncio.Task[None], str] = {}
         self._failing: set[str] = set()
+        self._forgot: datetime | None = None
         self._log: Any = structlog.get_logger("app.worker.webhooks")
 
     @property
@@ -116,7 +120,7 @@ class SendDeliveries:
 
     async def run_once(self, now: datetime) -> bool:
         """See `Job.run_once`."""
-        forgotten = await self._queue.forget(now)
+        forgotten = await self._forget(now)
         taken = await self._take(now)
         for one in taken:
             task = asyncio.create_task(self._deliver(one, now), name=f"delivery {one.queued.delivery_id}")
@@ -136,6 +140,14 @@ class SendDeliveries:
             await asyncio.gather(*late, return_exceptions=True)
         await self._sender.close()
 
+    async def _forget(self, now: datetime) -> int:
+        """Now and then, and then until nothing is left to forget."""
+        if self._forgot and now - self._forgot < FORGET_EVERY:
+            return 0
+        forgotten = await self._queue.forget(now)
+        self._forgot = None if forgotten else now
+        return forgotten
+
     async def _take(self, now: datetime) -> list[TakenDelivery]:
         free = AT_ONCE - len(self._under_way)
         if free <= 0:
@@ -147,7 +159,7 @@ class SendDeliveries:
 
     async def _deliver(self, taken: TakenDelivery, now: datetime) -> None:
         """One attempt, and what has become of it noted at once: until then a crash would send it again."""
-        answer = await self._sender.send(taken, now)
+        answer = await self._answer(taken, now)
         ended = self._clock()
         webhook_id = taken.webhook.webhook_id
         (self._failing.discard if answer.accepted else self._failing.add)(webhook_id)
@@ -159,6 +171,13 @@ class SendDeliveries:
                 self._log.warning("webhook_turned_off", webhook_id=webhook_id)
         except StoreUnavailable:  # it is sent again when its lease ends, with the same webhook-id
             self._log.warning("delivery_not_noted", delivery_id=taken.queued.delivery_id)
+
+    async def _answer(self, taken: TakenDelivery, now: datetime) -> Answer:
+        try:
+            return await self._sender.send(taken, now)
+        except Exception as error:  # noqa: BLE001 -- a mistake of ours must not make it come back forever
+            self._log.error("delivery_failed", delivery_id=taken.queued.delivery_id, exc_info=error)
+            return Answer(None, "It could not be sent; the log says why.")
 
     def _tell(self, taken: TakenDelivery, outcome: Outcome) -> None:
         events = {

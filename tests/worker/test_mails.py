@@ -318,3 +318,18 @@ def test_without_the_two_settings_there_is_no_mailer():
     mailer = open_mailer(Settings.from_environment(configured))
     assert isinstance(mailer, SmtpMailer)
     assert "geheim" not in repr(vars(mailer))
+
+
+async def test_a_mistake_of_ours_is_told_and_the_mail_tried_again_like_any_other(json_log, outbox, post):
+    class Broken(SmtpMailer):
+        async def send(self, *_: Any) -> None:
+            raise LookupError
+
+    await outbox.put(make_mail())
+    await SendMails(outbox, Broken(SmtpServer("smtp", "127.0.0.1", post.port, "", ""), SENDER)).run_once(NOW)
+    await asyncio.sleep(0)
+
+    assert b"mail_not_handed_over" in json_log.getvalue()
+    assert (await only(outbox)).status is MailStatus.WAITING
+    await SendMails(outbox, mailer_of(post)).run_once(NOW + timedelta(seconds=10))
+    assert len(post.letters) == 1

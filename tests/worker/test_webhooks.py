@@ -389,3 +389,24 @@ async def test_the_jobs_end_with_the_process_and_break_off_what_takes_too_long(s
 
 def test_the_schedule_is_that_of_the_standard():
     assert timedelta(seconds=sum(PAUSES_SECONDS)) == timedelta(hours=75, minutes=35, seconds=5)
+
+
+async def test_a_mistake_of_ours_is_told_and_the_delivery_tried_again_like_any_other(
+    json_log, server, admin, hook, work
+):
+    class Broken(HttpSender):
+        async def send(self, *_: Any) -> Any:
+            raise LookupError
+
+    webhook_id = (await admin.get("/webhooks")).json()["webhooks"][0]["webhook_id"]
+    await admin.post(f"/webhooks/{webhook_id}/test")
+    broken = Work(server, Broken())
+    await broken.send()
+    await broken.sending.close()
+
+    (delivery,) = await deliveries_of(admin)
+    assert (delivery["status"], delivery["attempts"]) == ("waiting", 1)
+    assert b"delivery_failed" in json_log.getvalue()
+    server.clock.advance(seconds=5)
+    await work.send()
+    assert len(hook.received) == 1
