@@ -73,7 +73,10 @@ class MessageSearch:
 
 @dataclass(frozen=True, slots=True)
 class Waiting:
-    """How many Messages of one type wait for an operator, and since when the oldest does."""
+    """How many Messages of one type wait for an operator, and since when the first of them does.
+
+    A Message waits since it was last modified: what comes back to the Server waits anew.
+    """
 
     count: int
     oldest: datetime | None
@@ -97,7 +100,7 @@ class Due(NamedTuple):
 
     registration_id: str
     object_id: str
-    """A Grant, or a Credential that will expire soon, or a Message whose link has expired."""
+    """A Grant, a Credential that will expire soon, and what else `app.domain.reminders` knows."""
     at: datetime
 
 
@@ -123,4 +126,7 @@ class Directory(Protocol):
         """The numbers of the first page."""
 
     async def due(self, now: datetime, *, limit: int = 100) -> list[Due]:
-        """What is due in any registration, a batch of it; it stays due until a change of the registration says else."""
+        """What is due in any registration, the longest overdue first, a batch of it.
+
+        It stays due until a change of the object says else, or `Change.remind` does.
+        """

@@ -98,8 +98,11 @@ def words_to_place(documents: Documents, found: Found, known: Known) -> str | Un
     if not isinstance(item, Registration | Client):
         return UNSET
     words = words_of(item)
-    of_its_own = isinstance(item, Registration) or found.local in known.parts or not known.words.issuperset(words)
-    return "\n".join(words) if of_its_own else UNSET
+    if isinstance(item, Client) and found.local not in known.parts:
+        is_changed = item.cds_modified > item.cds_created
+        if not is_changed or known.words.issuperset(words):
+            return UNSET
+    return "\n".join(words)
 
 
 def known_of(documents: Documents, registration: Found, text: bytes) -> Known:

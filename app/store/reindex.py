@@ -75,7 +75,7 @@ class Reindexer:
         async for names in keys_like(self._client, "{*}*:i:*"):
             await together(self._mend_index, [one for one in names if keys.has_objects(one.partition(":i:")[0])])
             self._tell(self.done)
-        async for names in keys_like(self._client, "{*}:d:*"):
+        async for names in keys_like(self._client, "{??}:d:*"):
             await together(lambda name: weed_list(self._mender, name), names)
             self._tell(self.done)
         await together(lambda shard: weed_shard(self._mender, shard), keys.SHARDS)

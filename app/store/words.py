@@ -40,13 +40,16 @@ _NOT_TELLING: Final = frozenset({"www", "https", "http"})
 
 
 def words_of(item: AnyObject) -> list[str]:
-    """The words of a Registration or a Client Object, each once; no other object has any."""
+    """The words of a Registration or a Client Object, each once; no other object has any.
+
+    A Client Object that was given no name goes by its client_id, which says nothing new.
+    """
     match item:
         case Registration():
             texts = [item.registration_id, *_texts(item.client_metadata), *_texts(item.field_values)]
         case Client():
             about = {name: getattr(item, name) for name in _CLIENT_FIELDS}
-            texts = [*_texts(about), *_texts(item.extra)]
+            texts = [one for one in (*_texts(about), *_texts(item.extra)) if one != item.client_id]
         case _:
             return []
     found: dict[str, None] = {}

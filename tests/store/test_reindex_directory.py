@@ -52,8 +52,8 @@ async def make(records: RedisRecords, number: int) -> str:
     )
     (stored,) = await records.load(Access(rid, NOW), Wanted(Client, rid))
     assert stored
-    change = Change(rid, NOW)
-    change.replace(stored, replace(stored.object, client_name=f"Barn {number}"))
+    change = Change(rid, NOW + HOUR)
+    change.replace(stored, replace(stored.object, client_name=f"Barn {number}", cds_modified=change.now))
     change.due[grant.grant_id] = grant.expires
     await records.apply(change)
     return rid

@@ -68,6 +68,7 @@ def test_only_registrations_and_client_objects_have_words() -> None:
     assert words_of(make_message(RID)) == []
     client = make_client(RID, client_name="Meadow", extra={"cds_company_name": "Barn"})
     assert words_of(client) == ["meadow", "barn"]
+    assert words_of(replace(client, client_name=RID)) == ["barn"]
 
 
 def test_a_client_object_has_words_of_its_own_once_they_change() -> None:
