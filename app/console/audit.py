@@ -10,7 +10,7 @@ from app.console import wording
 from app.console.names import names_of
 from app.console.shell import console_page, console_route, signed_in
 from app.crypto.tokens import local_id
-from app.domain.feed import AuditRecord, Via
+from app.domain.feed import AuditRecord, Feed, Via
 from app.errors import InvalidRequest
 from app.web.answers import Answer
 from app.web.pages import base_path
@@ -58,6 +58,14 @@ class Shown(NamedTuple):
     is_long: bool
 
 
+class Sheet(NamedTuple):
+    """A page, newest first, and whether it has neighbours."""
+
+    records: list[AuditRecord]
+    has_newer: bool
+    has_older: bool
+
+
 async def show(request: Request[State]) -> Answer:
     """GET: all of it, or that of one registration; `before` and `after` are places between pages."""
     acting = await signed_in(request)
@@ -65,10 +73,8 @@ async def show(request: Request[State]) -> Answer:
     registration_id = _registration_id(query.get("registration_id", "").strip())
     before, after = _number(query.get("before", "")), _number(query.get("after", ""))
     await feed.relay()
-    records = (await feed.audit(after=after, registration_id=registration_id, limit=PAGE))[::-1] if after else []
-    is_first = len(records) < PAGE and not before
-    if len(records) < PAGE:  # a page of newer ones that is not full is the first one
-        records = await feed.latest_audit(before=before or None, registration_id=registration_id, limit=PAGE)
+    sheet = await _sheet(feed, registration_id, before, after)
+    records = sheet.records
     names = await names_of(
         acting.context, (one.registration_id for one in records if one.registration_id), request.state["now"]()
     )
@@ -80,9 +86,19 @@ async def show(request: Request[State]) -> Answer:
         " with the one before it.",
         records=[_shown(one, names) for one in records],
         registration_id=registration_id or "",
-        newer=_link(request, registration_id, after=records[0].id) if records and not is_first else "",
-        older=_link(request, registration_id, before=records[-1].id) if len(records) == PAGE else "",
+        newer=_link(request, registration_id, after=records[0].id) if records and sheet.has_newer else "",
+        older=_link(request, registration_id, before=records[-1].id) if sheet.has_older else "",
     )
+
+
+async def _sheet(feed: Feed, registration_id: str | None, before: str, after: str) -> Sheet:
+    """The page at a place; the first one instead of a page of newer records that would not be full."""
+    if after:
+        newer = await feed.audit(after=after, registration_id=registration_id, limit=PAGE + 1)
+        if len(newer) > PAGE:
+            return Sheet(newer[PAGE - 1 :: -1], has_newer=True, has_older=True)
+    records = await feed.latest_audit(before=before or None, registration_id=registration_id, limit=PAGE + 1)
+    return Sheet(records[:PAGE], has_newer=bool(before), has_older=len(records) > PAGE)
 
 
 def _registration_id(text: str) -> str | None:

@@ -6,8 +6,8 @@ from starlette.requests import Request
 
 from app.console.shell import Acting, console_page, console_route, done, posted, signed_in
 from app.domain import operators
-from app.domain.operators import ADMINISTERING, BOOTSTRAP, NAME_RULE, Operator, Role, is_name
-from app.errors import Conflict, NotFound
+from app.domain.operators import ADMINISTERING, BOOTSTRAP, Operator, Role
+from app.errors import Conflict, InvalidRequest, NotFound
 from app.web.answers import Answer
 from app.web.state import State
 
@@ -31,17 +31,14 @@ async def add(request: Request[State]) -> Answer:
     """POST of a new operator. The answer is the one page that ever has the key."""
     acting, form = await posted(request, ADMINISTERING, "operators.add")
     state, name, role = request.state, form.get("name"), form.get("role")
-    if not is_name(name):
-        return await _page(request, acting, status=400, error=f"A name has {NAME_RULE}.", name=name, role=role)
-    if role not in set(Role):
-        return await _page(request, acting, status=400, role_error="Choose one of these roles.", name=name)
-    key = await operators.add(
-        state["operators"].store, state["context"].randomness, acting.actor, name, Role(role), now=state["now"]()
-    )
-    if key is None:
-        taken = f"There is an operator {name} already. Revoke that key first, or choose another name."
-        return await _page(request, acting, status=409, error=taken, name=name, role=role)
-    return await _page(request, acting, key=key, added=name)
+    try:
+        operator, key = await operators.appoint(
+            state["operators"], state["context"].randomness, acting.actor, name, role, now=state["now"]()
+        )
+    except (InvalidRequest, Conflict) as refusal:
+        at = "role_error" if refusal.field == "role" else "error"
+        return await _page(request, acting, status=refusal.status, name=name, role=role, **{at: refusal.description})
+    return await _page(request, acting, key=key, added=operator.name)
 
 
 async def revoke(request: Request[State]) -> Answer:
