@@ -59,13 +59,22 @@ class Choice(NamedTuple):
     """An address that a code can be sent to, as somebody sees it who may not know it."""
 
     id: str
-    """Stands for the address in a form."""
     masked: str
 
 
 def choices(step: Step) -> list[Choice]:
-    """The contact addresses of a Client, in its own order."""
-    return [Choice(_choice_id(step, address), masked(address)) for address in addresses_of(step.admin)]
+    """The contact addresses of a Client, in its own order; those that look alike are numbered."""
+    addresses = addresses_of(step.admin)
+    shown = [masked(address) for address in addresses]
+    return [
+        Choice(choice_id(step, address), f"{name} (number {number})" if shown.count(name) > 1 else name)
+        for number, (address, name) in enumerate(zip(addresses, shown, strict=True), 1)
+    ]
+
+
+def choice_id(step: Step, address: str) -> str:
+    """What stands for an address in a form."""
+    return digest(f"address {step.request.object.message_id} {address}")[:16]
 
 
 def addresses_of(client: Client) -> list[str]:
@@ -88,7 +97,7 @@ def is_alive(mailed: MailedCode | None, admin: Client, now: datetime) -> bool:
 
 
 async def send_code(
-    context: Context, access: Access, message_id: str, choice_id: str, *, allowances: Allowances, outbox: Outbox
+    context: Context, access: Access, message_id: str, choice: str, *, allowances: Allowances, outbox: Outbox
 ) -> str:
     """Mail a new code to one of the contact addresses; from now on no earlier one counts.
 
@@ -104,8 +113,8 @@ async def send_code(
     step = await read_step(context, access, message_id)
     if step.field.type != "email_verification":
         raise NotFound("There is nothing to verify here.")
-    by_id = {_choice_id(step, address): address for address in addresses_of(step.admin)}
-    address = by_id.get(choice_id)
+    by_id = {choice_id(step, address): address for address in addresses_of(step.admin)}
+    address = by_id.get(choice)
     if address is None:
         raise InvalidRequest("Please choose one of the addresses.")
     wait = await allowances.spend(access.registration_id, PER_REGISTRATION, now=access.now)
@@ -194,10 +203,6 @@ async def _accept(context: Context, access: Access, step: Step, case: Case, addr
         case = replace(case, registration=replace(stored, object=verified))
         await onboarding_steps.accept(context, access, change, case, _THANKS)
     await context.records.apply(change)
-
-
-def _choice_id(step: Step, address: str) -> str:
-    return digest(f"address {step.request.object.message_id} {address}")[:16]
 
 
 def _code_digest(message_id: str, address: str, code: str) -> str:

@@ -112,7 +112,7 @@ async def done(visit: Visit) -> Answer:
         number=request.message_id,
         completed=day_and_time(answer.created, visit.context.catalog) if answer else "",
         receipt=_receipt_elsewhere(visit, answer),
-        facts=_facts(visit, visit.step.requirement.evidence),
+        facts=_facts(visit, visit.step.requirement.evidence, with_time=answer is None),
     )
 
 
@@ -166,8 +166,11 @@ async def _text(visit: Visit) -> dict[str, Any]:
 async def _email(visit: Visit) -> dict[str, Any]:
     code = visit.step.request.internal.code
     is_sent = email_verification.is_alive(code, visit.step.admin, visit.access.now)
+    choices = email_verification.choices(visit.step)
+    first = choices[0].id if choices else ""
     return {
-        "addresses": email_verification.choices(visit.step),
+        "addresses": choices,
+        "chosen": email_verification.choice_id(visit.step, code.address) if code and is_sent else first,
         "sent_to": email_verification.masked(code.address) if code and is_sent else "",
         "minutes": email_verification.CODE_SECONDS // 60,
         "send": SEND,
@@ -216,7 +219,7 @@ def _receipt_elsewhere(visit: Visit, answer: Message | None) -> str:
     return "" if uri.startswith(f"{visit.context.links.public_url}/") else uri
 
 
-def _facts(visit: Visit, evidence: list[Evidence]) -> list[tuple[str, str]]:
+def _facts(visit: Visit, evidence: list[Evidence], *, with_time: bool = True) -> list[tuple[str, str]]:
     """What was done, from the last time that somebody did something."""
     if not evidence:
         return []
@@ -225,6 +228,6 @@ def _facts(visit: Visit, evidence: list[Evidence]) -> list[tuple[str, str]]:
         ("Accepted by" if last.text_digest else "Account", last.name),
         ("Address", email_verification.masked(last.email) if last.email else ""),
         ("Reference", last.reference),
-        ("Received", day_and_time(last.at, catalog)),
+        ("Received", day_and_time(last.at, catalog) if with_time else ""),
     )
     return [(name, value) for name, value in named if value]

@@ -94,6 +94,14 @@ async def test_one_chooses_among_the_contacts(server: Server, client: Registered
         assert "choose one of the addresses" in view.text
 
 
+async def test_addresses_that_look_alike_are_numbered(server: Server) -> None:
+    contacts = ["ops@meadow.example", "office@m2.example", "legal@meadow.example"]
+    client = await server.register(INTERCONNECTION, contacts=contacts)
+    async with UserBrowser(server) as browser:
+        view = await open_step(browser, client, FIELD)
+    assert "o•••@m•••.example (number 1) o•••@m•••.example (number 2) l•••@m•••.example" in view.text
+
+
 async def test_the_mail_says_what_it_is_and_nothing_that_a_client_wrote(server: Server) -> None:
     """Anybody can register with somebody else's address, and a name that is an advertisement."""
     client = await server.register(INTERCONNECTION, client_name="Win at https://evil.example", contacts=["a@b.example"])

@@ -68,7 +68,7 @@ async def test_the_page_shows_the_text_and_asks_for_a_name(server: Server, clien
 
     assert view.title == "Data terms - Prairie & Lake Energy"
     assert "Read and accept the terms for customer data." in view.text
-    assert "<h2>Terms for customer data</h3>" in view.response.text
+    assert "<h2>Terms for customer data</h2>" in view.response.text
     assert f"This step belongs to Meadow Home , registration {client.client_id}" in view.text
     assert view.links["More about the step"]["href"] == f"{PUBLIC_URL}/docs/registration-fields#data_terms"
     assert "script" not in view.tags
