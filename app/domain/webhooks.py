@@ -103,7 +103,7 @@ class WebhookStore(Protocol):
         """One of them. One round trip."""
 
     async def replace(self, old: Webhook, new: Webhook, audit: AuditEntry) -> bool:
-        """Write the successor of `old`; False when that is not what is there any more. One round trip."""
+        """Write the successor of `old`; False when that is not what is there any more. Two round trips."""
 
     async def rotate(self, old: Webhook, new: Webhook, secret: str, audit: AuditEntry) -> bool:
         """As `replace`, with a new secret; the one before it signs until OVERLAP has passed. Two round trips."""

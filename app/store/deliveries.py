@@ -3,6 +3,7 @@
 It lies in the slot of the webhooks, so that one script sees both: what is taken, and where it goes.
 """
 
+import secrets
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
@@ -92,11 +93,11 @@ class RedisDeliveries:
         for body, current, previous, signs_until, flat in found:
             webhook = _webhook.decode(body)
             try:
-                secrets = self._webhooks.opened(webhook.webhook_id, current, previous, signs_until)
+                signing = self._webhooks.opened(webhook.webhook_id, current, previous, signs_until)
             except ServerError as error:  # what waits for it goes on waiting, and the others must not
                 self._log.error("webhook_secret_unreadable", webhook_id=webhook.webhook_id, detail=error.detail)
             else:
-                taken += _taken(webhook, secrets, flat, until)
+                taken += _taken(webhook, signing, flat, until)
         return taken
 
     async def settle(self, taken: TakenDelivery, outcome: Outcome, now: datetime) -> bool:
@@ -146,14 +147,15 @@ class RedisDeliveries:
     async def _replay(self, webhook_id: str, delivery_id: str, now: datetime, audit: AuditEntry | None) -> int:
         ends = _second(now + timedelta(days=DEAD_DAYS))
         said = (webhook_id, delivery_id, REPLAY_BATCH, _second(now), ends, _FRESH, encode(audit) if audit else "")
-        replayed: int = await self._connection.run("delivery_replay", [keys.DELIVERIES, keys.OPERATOR_EVENTS], *said)
+        script_keys = [keys.DELIVERIES, keys.OPERATOR_EVENTS, keys.operator_change(secrets.token_urlsafe(9))]
+        replayed: int = await self._connection.run("delivery_replay", script_keys, *said)
         return replayed
 
 
-def _taken(webhook: Webhook, secrets: Secrets, flat: list[Any], until: int) -> list[TakenDelivery]:
+def _taken(webhook: Webhook, signing: Secrets, flat: list[Any], until: int) -> list[TakenDelivery]:
     """What was taken of one webhook."""
     return [
-        TakenDelivery(_queued.decode(flat[at]), webhook, secrets, int(flat[at + 1]), until)
+        TakenDelivery(_queued.decode(flat[at]), webhook, signing, int(flat[at + 1]), until)
         for at in range(0, len(flat), 2)
     ]
 

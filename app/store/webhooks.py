@@ -54,7 +54,7 @@ class RedisWebhooks:
     async def create(self, webhook: Webhook, secret: str, audit: AuditEntry) -> bool:
         """See `WebhookStore.create`."""
         sealed = self._seal(webhook.webhook_id, secret)
-        return await self._put(None, webhook, audit, secret=(sealed, "", "", "")) != TOO_MANY
+        return await self._put(b"", webhook, audit, secret=(sealed, "", "", "")) != TOO_MANY
 
     async def list(self) -> list[Webhook]:
         """See `WebhookStore.list`."""
@@ -69,18 +69,19 @@ class RedisWebhooks:
 
     async def replace(self, old: Webhook, new: Webhook, audit: AuditEntry) -> bool:
         """See `WebhookStore.replace`."""
-        return await self._put(old, new, audit) == 1
+        body, _ = await self._kept(old)
+        return body is not None and await self._put(body, new, audit) == 1
 
     async def rotate(self, old: Webhook, new: Webhook, secret: str, audit: AuditEntry) -> bool:
         """See `WebhookStore.rotate`."""
         webhook_id = new.webhook_id
-        kept: bytes | None = await self._connection.command("HGET", _HASH, f"{webhook_id}$")
-        if kept is None:
+        body, kept = await self._kept(old)
+        if body is None or kept is None:
             return False
         previous = self._sealer.open(kept.decode(), credential_id=f"{_BINDING}-{webhook_id}")
         ends = int((new.modified + OVERLAP).timestamp())
         sealed = (self._seal(webhook_id, secret), kept, self._seal(f"{webhook_id}+", previous), ends)
-        return await self._put(old, new, audit, secret=sealed) == 1
+        return await self._put(body, new, audit, secret=sealed) == 1
 
     async def delete(self, webhook: Webhook, audit: AuditEntry, now: datetime) -> bool:
         """See `WebhookStore.delete`."""
@@ -96,16 +97,21 @@ class RedisWebhooks:
         before = self._sealer.open(previous.decode(), credential_id=f"{_BINDING}-{webhook_id}+")
         return Secrets(secret, before, datetime.fromtimestamp(int(until), UTC))
 
+    async def _kept(self, old: Webhook) -> tuple[bytes | None, bytes | None]:
+        """The bytes that `old` was read from, which an earlier version may have written, and the sealed secret."""
+        body, sealed = await self._connection.command("HMGET", _HASH, old.webhook_id, f"{old.webhook_id}$")
+        return (body, sealed) if body and _decoder.decode(body) == old else (None, None)
+
     async def _put(
         self,
-        old: Webhook | None,
+        old: bytes,
         new: Webhook,
         audit: AuditEntry,
         *,
         secret: tuple[str | bytes | int, ...] = ("", "", "", ""),
     ) -> int:
         active = "1" if new.status is WebhookStatus.ACTIVE else ""
-        said = (new.webhook_id, encode(old) if old else "", encode(new), active)
+        said = (new.webhook_id, old, encode(new), active)
         now = int(new.modified.timestamp())
         done: int = await self._connection.run("webhook_put", _KEYS, *said, *secret, now, encode(audit), MAX_WEBHOOKS)
         return done

@@ -122,6 +122,16 @@ async def test_of_many_who_change_a_webhook_at_once_one_succeeds(webhooks):
     assert await webhooks.get(ONE) == news[done.index(True)]
 
 
+async def test_a_webhook_that_an_earlier_version_has_written_can_be_changed(webhooks, connection):
+    await webhooks.create(make_webhook(), "whsec_x", ENTRY)
+    body = await connection.command("HGET", f"{keys.WEBHOOKS}:o", ONE)
+    shorter = body.replace(b'"description":"",', b"")
+    assert shorter != body
+    await connection.command("HSET", f"{keys.WEBHOOKS}:o", ONE, shorter, writes=True)
+
+    assert await webhooks.replace(make_webhook(), make_webhook(description="new"), ENTRY)
+
+
 async def test_of_many_who_rotate_a_secret_at_once_one_succeeds(webhooks, queue):
     old = make_webhook()
 
