@@ -217,7 +217,7 @@ def read_form(section: Section, kind: str, directory: Path) -> Form | None:
         section.problem("form", f"a field of type {kind} has none", "remove it")
     elif len(given) != 1 and not is_sign_on_here:
         section.problem("form", f"there are {len(given)} of text, url and pdf", f"keep one of {', '.join(accepted)}")
-    elif given[0] not in accepted:
+    elif given and given[0] not in accepted:
         form.problem(given[0], f"a field of type {kind} has no such form", f"write one of {', '.join(accepted)}")
     return Form(
         text=form.optional_text("text"),

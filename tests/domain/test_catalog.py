@@ -179,6 +179,42 @@ def test_a_length_of_time_is_seconds_or_a_number_with_a_unit(tmp_path, written, 
     assert load(a_catalog(registration={"secret_ttl": written}), tmp_path).registration.secret_ttl_seconds == seconds
 
 
+@pytest.mark.parametrize(
+    ("registration", "seconds"),
+    [
+        ({}, 90 * 86400),
+        ({"onboarding_link_ttl": "30d"}, 30 * 86400),
+        ({"onboarding_link_ttl": 3600}, 3600),
+        ({"onboarding_link_ttl": "never"}, None),
+    ],
+)
+def test_links_of_onboarding_steps_live_for_a_while_or_for_ever(tmp_path, registration, seconds):
+    catalog = a_catalog(registration=registration)
+
+    assert load(catalog, tmp_path).registration.onboarding_link_ttl_seconds == seconds
+    assert accepted_by_schema(catalog)
+
+
+@pytest.mark.parametrize(
+    ("type_", "form", "review"),
+    [
+        ("online_form", {"text": "x"}, "automatic"),
+        ("online_form", {"text": "x", "review": "automatic"}, "automatic"),
+        ("online_form", {"text": "x", "review": "operator"}, "operator"),
+        ("sso_verification", {"review": "operator"}, "operator"),
+        ("sso_verification", {"url": "https://sso.example"}, "automatic"),
+    ],
+)
+def test_a_form_says_who_accepts_what_is_submitted(tmp_path, type_, form, review):
+    catalog = a_catalog(registration_fields={"step": {"type": type_, "description": "x", "form": form}})
+
+    loaded = load(catalog, tmp_path).registration_fields["step"].form
+
+    assert loaded is not None
+    assert (loaded.review, loaded.text, loaded.url) == (review, form.get("text"), form.get("url"))
+    assert accepted_by_schema(catalog)
+
+
 def test_amounts_have_two_decimals_and_are_exact(tmp_path):
     fee = {"type": "payment_required", "description": "A fee.", "amount": 250, "currency": "USD"}
 
@@ -534,6 +570,52 @@ BROKEN_EVEN_FOR_THE_SCHEMA = [
         "has no direction",
     ),
     (a_catalog(registration={"secret_ttl": "3 months"}), "registration.secret_ttl: ", "90d"),
+    (a_catalog(registration={"onboarding_link_ttl": "a month"}), "registration.onboarding_link_ttl: ", "90d"),
+    (a_catalog(registration={"onboarding_link_ttl": 60}), "registration.onboarding_link_ttl: ", "at least an hour"),
+    (
+        a_catalog(
+            registration_fields={
+                "fee": {
+                    "type": "payment_required",
+                    "description": "x",
+                    "amount": 1,
+                    "currency": "USD",
+                    "form": {"text": "x", "review": "operator"},
+                }
+            }
+        ),
+        "registration_fields.fee.form.review: ",
+        "remove it",
+    ),
+    (
+        a_catalog(
+            registration_fields={
+                "sign": {
+                    "type": "online_form",
+                    "description": "x",
+                    "form": {"url": "https://sign.example", "review": "operator"},
+                }
+            }
+        ),
+        "registration_fields.sign.form.review: ",
+        "report `pending`",
+    ),
+    (
+        a_catalog(
+            registration_fields={"sign": {"type": "online_form", "description": "x", "form": {"review": "operator"}}}
+        ),
+        "registration_fields.sign.form: ",
+        "there are 0 of text, url and pdf",
+    ),
+    (
+        a_catalog(
+            registration_fields={
+                "sign": {"type": "online_form", "description": "x", "form": {"text": "x", "review": "staff"}}
+            }
+        ),
+        "registration_fields.sign.form.review: ",
+        "is not known",
+    ),
     (a_catalog(registration={"rfc7591_compatible": "yes"}), "registration.rfc7591_compatible: ", "true or false"),
     (a_catalog(registration={"limits": {"contacts": 0}}), "registration.limits.contacts: ", "above 0"),
     (a_catalog(test_accounts=[{"username": "a"}]), "test_accounts[0].password: ", "this is missing"),

@@ -392,3 +392,30 @@ def test_a_mail_server_and_a_sender_go_together():
     assert problems_of(CDS_SMTP_URL="smtp://mail.example") == [
         "CDS_SMTP_URL, CDS_MAIL_FROM are all needed or none of them; missing: CDS_MAIL_FROM."
     ]
+
+
+SECRET = "whsec_" + "QUJD" * 8
+OTHER = "whsec_" + "REVG" * 8
+
+
+@pytest.mark.parametrize(
+    ("written", "read"),
+    [(SECRET, (SECRET,)), (f"{SECRET} {OTHER}", (SECRET, OTHER)), (f" {SECRET}\t{OTHER} ", (SECRET, OTHER))],
+)
+def test_secrets_of_signed_calls_are_one_or_several(written, read):
+    assert Settings.from_environment({"CDS_ONBOARDING_CALLBACK_SECRET": written}).onboarding_callback_secrets == read
+
+
+@pytest.mark.parametrize(
+    "written",
+    ["secret", "QUJD" * 8, "whsec_", "whsec_QUJD", "whsec_" + "QUJD" * 30, "whsec_" + "QU-D" * 8, f"{SECRET},{OTHER}"],
+)
+def test_secrets_of_signed_calls_that_are_weak_or_malformed_are_refused(written):
+    (problem,) = problems_of(CDS_ONBOARDING_CALLBACK_SECRET=written)
+
+    assert problem.startswith("CDS_ONBOARDING_CALLBACK_SECRET needs whsec_ and 24 to 64 bytes in Base64")
+    assert written not in problem
+
+
+def test_secrets_of_signed_calls_are_not_shown():
+    assert SECRET not in repr(Settings.from_environment({"CDS_ONBOARDING_CALLBACK_SECRET": SECRET}))
