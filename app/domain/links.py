@@ -59,7 +59,3 @@ class Links:
     def onboarding_return(self, message_id: str, back: str) -> str:
         """Where a person comes back to from an onboarding step elsewhere; it shows how far the step is."""
         return f"{self.public_url}/onboarding/{message_id}?{urlencode({'back': back})}"
-
-    def blank_form(self, field_id: str) -> str:
-        """The blank PDF of a registration field, for everybody."""
-        return f"{self.public_url}/onboarding/forms/{field_id}"

@@ -414,7 +414,7 @@ def test_secrets_of_signed_calls_that_are_weak_or_malformed_are_refused(written)
     (problem,) = problems_of(CDS_ONBOARDING_CALLBACK_SECRET=written)
 
     assert problem.startswith("CDS_ONBOARDING_CALLBACK_SECRET needs whsec_ and 24 to 64 bytes in Base64")
-    assert written not in problem
+    assert written == "whsec_" or written not in problem
 
 
 def test_secrets_of_signed_calls_are_not_shown():
