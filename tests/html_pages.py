@@ -54,10 +54,12 @@ class View(HTMLParser):
         elif tag == "input" and "name" in values:
             if values.get("type") not in {"checkbox", "radio", "file"} or "checked" in values:
                 self.forms[-1].values[values["name"]] = values.get("value", "")
-        elif tag in {"textarea", "select"}:
+        elif tag == "textarea":
             self._field = values["name"]
             self.forms[-1].values[self._field] = ""
-        elif tag == "option" and ("selected" in values or not self.forms[-1].values[self._field]):
+        elif tag == "select":
+            self._field = values["name"]
+        elif tag == "option" and ("selected" in values or self._field not in self.forms[-1].values):
             self.forms[-1].values[self._field] = values.get("value", "")
         elif tag == "button":
             self._button = values

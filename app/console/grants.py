@@ -22,7 +22,7 @@ from app.domain.grants import Filters
 from app.domain.operators import ADMINISTERING
 from app.domain.records import Access, Stored, Wanted
 from app.domain.stored_pages import stored_page
-from app.errors import InvalidRequest, NotFound, Refusal, ServerError, StoreUnavailable
+from app.errors import Conflict, InvalidRequest, NotFound, Refusal, ServerError, StoreUnavailable
 from app.schemas.grants import Grant, GrantStatus
 from app.schemas.registrations import Registration
 from app.web.answers import Answer
@@ -131,6 +131,7 @@ async def _page(
         timezone=catalog.server.timezone,
         form=form or Form([]),
         refusal=refusal,
+        is_late=isinstance(refusal, Conflict),
         decides=bool(form and "decision" in form),
         value_of=wording.value,
         may_administer=acting.may(ADMINISTERING),
