@@ -14,8 +14,8 @@ EXPECTED = re.compile(r"Failed to load resource: the server responded with a sta
 """What Chromium says about pages that are errors."""
 MAX_STOPS = 30
 FOCUSED = """() => {
-  const element = document.activeElement
-  return [element.labels?.[0]?.innerText ?? element.innerText, getComputedStyle(element).outlineStyle]
+  const element = document.activeElement, text = element.labels?.[0]?.innerText ?? element.innerText
+  return [text.replace(/\\s+/g, ' '), getComputedStyle(element).outlineStyle]
 }"""
 
 OpenUser = Callable[..., Awaitable["User"]]
