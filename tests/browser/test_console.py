@@ -193,7 +193,7 @@ async def test_what_a_client_writes_stays_text(operator: User) -> None:
 
 @pytest_asyncio.fixture(loop_scope="session", params=["127.0.0.1", "localhost"])
 async def evil(request: pytest.FixtureRequest) -> AsyncIterator[Site]:
-    """An attacker's web site: on another port of the same host, where every cookie goes along, or under another name."""
+    """An attacker's web site: on another port of the same host, with all cookies, or under another name."""
     async with Site.open(request.param) as site:
         yield site
 
