@@ -99,8 +99,8 @@ async def show(request: Request[State]) -> Answer:
         state["directory"].messages(MessageSearch(waiting=True), _BEFORE_ALL),
     )
     waiting = [one.object for one in reversed(oldest.items[-OLDEST:])]
-    events = await state["feed"].latest_events(limit=EVENTS)
-    names = await names_of(acting.context, _registrations_of(waiting, events), now)
+    groups = _groups(await state["feed"].latest_events(limit=EVENTS))
+    names = await names_of(acting.context, _registrations_of(waiting, groups), now)
     return console_page(
         request,
         "overview.html",
@@ -110,7 +110,7 @@ async def show(request: Request[State]) -> Answer:
         waiting=[_line(one, names) for one in waiting],
         tally=seen.tally,
         registrations=sum(seen.tally.registrations.values()),
-        happenings=_happenings(events, names, acting),
+        happenings=[_happening(group, names, acting) for group in groups],
         vitals=seen.vitals,
         memory=wording.size(seen.vitals.used_memory_bytes) if seen.vitals.used_memory_bytes else "",
         backlog=seen.backlog,
@@ -129,11 +129,11 @@ def _kinds(tally: Tally, request: Request[State]) -> list[Kind]:
     ]
 
 
-def _registrations_of(messages: Sequence[Message], events: Sequence[FeedEvent]) -> list[str]:
+def _registrations_of(messages: Sequence[Message], groups: Sequence[Sequence[FeedEvent]]) -> list[str]:
     owners = [local_id(one.message_id) for one in messages]
     return [
         *(one.registration_id for one in owners if one),
-        *(one.registration_id for one in events if one.registration_id),
+        *(group[0].registration_id for group in groups if group[0].registration_id),
     ]
 
 
@@ -181,15 +181,15 @@ def _at_least(count: int) -> str:
     return f"{count} or more" if count == MAIL_PAGE else str(count)
 
 
-def _happenings(events: Sequence[FeedEvent], names: Mapping[str, str], acting: Acting) -> list[Happening]:
-    """Events in words; those of a registration that follow each other closely are one line."""
+def _groups(events: Sequence[FeedEvent]) -> list[list[FeedEvent]]:
+    """The events of each line: those of a registration that follow each other closely are one."""
     groups: list[list[FeedEvent]] = []
     for event in events:
         if groups and _go_together(groups[-1][-1], event):
             groups[-1].append(event)
         else:
             groups.append([event])
-    return [_happening(group, names, acting) for group in groups[:ACTIVITY]]
+    return groups[:ACTIVITY]
 
 
 def _go_together(later: FeedEvent, earlier: FeedEvent) -> bool:
