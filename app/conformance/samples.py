@@ -21,6 +21,12 @@ JPEG: Final = b64decode(
 )
 """One grey pixel."""
 
+MAX_LOCAL: Final = 64
+"""Characters before the @ of an address."""
+
+MAX_LABEL: Final = 62
+"""Characters between two dots of a host name; one less than DNS has, so that one may be added."""
+
 FORMATS: Final = ("string", "url", "email", "boolean", "image", "pdf")
 
 
@@ -94,11 +100,25 @@ def wrong_values(kind: str) -> dict[str, Any]:
 def longest(field: Mapping[str, Any], over: int = 0) -> str | None:
     """A value of exactly `max_length` characters, or `over` more; None for fields without such a limit."""
     limit, base = field.get("max_length"), str(field.get("format")).removesuffix(OR_NULL)
-    around = {"string": ("", ""), "url": ("https://client.example/", ""), "email": ("", "@client.example")}.get(base)
-    if around is None or not isinstance(limit, int) or not is_integer(limit):
+    if base not in {"string", "url", "email"} or not isinstance(limit, int) or not is_integer(limit):
         return None
-    wanted = limit + over - len(around[0]) - len(around[1])
-    return f"{around[0]}{'a' * wanted}{around[1]}" if wanted >= 1 else None
+    if base == "email":
+        return address(limit + over)
+    before = "https://client.example/" if base == "url" else ""
+    wanted = limit + over - len(before)
+    return before + "a" * wanted if wanted >= 1 else None
+
+
+def address(length: int) -> str | None:
+    """An email address of that length as RFC 5321 has them, or longer ones where it has none; None for short ones."""
+    rest = length - len("a@.example")
+    if rest < len("client"):
+        return None
+    local = min(MAX_LOCAL - 1, rest - len("client"))
+    labels = rest - local
+    parts = [min(MAX_LABEL, labels - place) for place in range(0, labels, MAX_LABEL + 1)]
+    name = ".".join("b" * part for part in parts)
+    return f"a{'a' * local}@{name}{'b' * (labels - len(name))}.example"
 
 
 def largest(field: Mapping[str, Any], over: int = 0) -> str | None:

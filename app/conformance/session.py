@@ -19,7 +19,7 @@ from app.conformance.operator import Operator
 from app.conformance.options import Options
 from app.conformance.samples import NoSampleError, fields_of, submission
 from app.conformance.subject import Subject
-from app.conformance.wire import NOBODY, Answer, Caller, Document, Wire
+from app.conformance.wire import NOBODY, TOO_MANY_REQUESTS, Answer, Caller, Document, Wire
 
 Kept = TypeVar("Kept")
 
@@ -210,9 +210,26 @@ class Session:
 
     # Registrations
 
+    async def first_attempt(self) -> tuple[Document, Answer]:
+        """The request of the main registration and its answer, whatever that is.
+
+        Raises:
+            Unavailable: There was none, or there is nothing to register with.
+        """
+
+        async def make() -> tuple[Document, Answer]:
+            body = await self.registration_body()
+            return body, await self.try_registration(body, "the main one")
+
+        return await self.once("first attempt", make)
+
     async def registration(self) -> Registration:
         """The main throw-away registration, for every scope that is wanted."""
-        return await self.once("registration", lambda: self.new_registration("the main one"))
+
+        async def make() -> Registration:
+            return registered(*await self.first_attempt())
+
+        return await self.once("registration", make)
 
     async def second_registration(self) -> Registration:
         """Another one, for what must be kept apart."""
@@ -251,12 +268,17 @@ class Session:
         """Send a registration request as it is; when it makes something, that is noted as left behind.
 
         Raises:
-            Skipped: This run only reads.
+            Skipped: This run only reads, or the server limits registrations for longer than we wait.
             NoAnswer: There was none.
         """
         if not self.options.register:
             raise Skipped("needs a registration, and this run only reads")
         answer = await self.wire.post(await self.endpoint("registration_endpoint"), json=body)
+        if answer.status == TOO_MANY_REQUESTS:
+            raise Skipped(
+                "the server limits how often one registers, and asks for a longer pause than this run makes "
+                f"(Retry-After: {answer.headers.get('retry-after', 'not given')})"
+            )
         self.note_registration(answer, purpose)
         return answer
 
@@ -284,14 +306,7 @@ class Session:
             Unavailable: The server refused it, or answered without client_id or client_secret.
         """
         body = await self.registration_body(scopes, **changes)
-        answer = await self.try_registration(body, purpose)
-        client_id, client_secret = answer.find("client_id"), answer.find("client_secret")
-        if not answer.ok:
-            told = answer.find("error_description") or answer.find("error") or "no error in the body"
-            raise Unavailable(f"the server refused our registration with {answer.status}: {shown(told)}")
-        if not isinstance(client_id, str) or not isinstance(client_secret, str):
-            raise Unavailable("the answer to our registration has no client_id or no client_secret")
-        return Registration(body, answer, client_id, client_secret, tuple(str(body["scope"]).split()))
+        return registered(body, await self.try_registration(body, purpose))
 
     # Tokens
 
@@ -317,8 +332,7 @@ class Session:
         answer = await self.ask_token(caller, **form)
         token = answer.find("access_token")
         if not answer.ok or not isinstance(token, str):
-            told = answer.find("error_description") or answer.find("error") or "no error in the body"
-            raise Unavailable(f"the token endpoint answers {answer.status} without an access_token: {shown(told)}")
+            raise Unavailable(f"the token endpoint answers {answer.status} without an access_token: {told(answer)}")
         return token
 
     async def admin_token(self, registration: Registration | None = None) -> str:
@@ -426,6 +440,25 @@ class Session:
             "in the sandbox that users authorize",
             registration,
         )
+
+
+def registered(body: Document, answer: Answer) -> Registration:
+    """What a request and its answer made.
+
+    Raises:
+        Unavailable: The server refused it, or left out client_id or client_secret.
+    """
+    client_id, client_secret = answer.find("client_id"), answer.find("client_secret")
+    if not answer.ok:
+        raise Unavailable(f"the server refused our registration with {answer.status}: {told(answer)}")
+    if not isinstance(client_id, str) or not isinstance(client_secret, str):
+        raise Unavailable("the answer to our registration has no client_id or no client_secret")
+    return Registration(body, answer, client_id, client_secret, tuple(str(body["scope"]).split()))
+
+
+def told(answer: Answer) -> str:
+    """What an answer says about an error, for sentences."""
+    return shown(answer.find("error_description") or answer.find("error") or "no error in the body")
 
 
 def _named_objects(answer: Answer, member: str) -> dict[str, Document]:
