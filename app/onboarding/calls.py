@@ -1,6 +1,6 @@
 """`/onboarding/callback`: what a checkout or an e-sign service reports, in calls that it signs (Standard Webhooks)."""
 
-from typing import Any
+from datetime import datetime
 
 from starlette.requests import Request
 
@@ -37,7 +37,7 @@ async def callback(request: Request[State]) -> Answer:
     return json_answer({"message_id": message.message_id, "status": message.status})
 
 
-def _verified(request: Request[State], secrets: tuple[str, ...], body: bytes, now: Any) -> str:  # noqa: ANN401
+def _verified(request: Request[State], secrets: tuple[str, ...], body: bytes, now: datetime) -> str:
     try:
         return verify(secrets, request.headers, body, now=now)
     except BadSignature as error:
