@@ -44,6 +44,7 @@ from app.onboarding.routes import routes as onboarding_routes
 from app.operator import broadcasts as operator_broadcasts
 from app.operator import webhooks as operator_webhooks
 from app.operator.routes import routes as operator_routes
+from app.registration_form import pages as registration_form
 from app.settings import Settings
 from app.store import allowances as allowance_scripts
 from app.store import authorizations as authorization_scripts
@@ -240,6 +241,7 @@ class Service:
             *credentials.routes,
             *messages.routes,
             *grants.routes,
+            *registration_form.routes,
             *onboarding_routes,
             *operator_routes,
             *operator_broadcasts.routes,

@@ -1,5 +1,6 @@
 """Pages as a user's browser sees them: forms, links and text; and a browser that keeps cookies."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from html.parser import HTMLParser
 from types import TracebackType
@@ -23,6 +24,7 @@ class Form:
     button: str = ""
     buttons: dict[str, dict[str, str]] = field(default_factory=dict)
     """What each button adds to the values, by its text."""
+    enctype: str = ""
 
 
 class View(HTMLParser):
@@ -49,8 +51,21 @@ class View(HTMLParser):
         values = {name: value or "" for name, value in attrs}
         self.tags.append(tag)
         self.attributes += list(values.items())
+        if tag in {"form", "input", "textarea", "select", "option", "button"}:
+            self._note_control(tag, values)
+        elif tag == "img":
+            self.images.append(values)
+        elif tag == "a":
+            self._link = values
+        if tag not in VOID:
+            self._open.append(tag)
+
+    def _note_control(self, tag: str, values: dict[str, str]) -> None:
+        """A form, or something in it that has a value."""
         if tag == "form":
-            self.forms.append(Form(values.get("method", "get"), values.get("action", "")))
+            self.forms.append(
+                Form(values.get("method", "get"), values.get("action", ""), enctype=values.get("enctype", ""))
+            )
         elif tag == "input" and "name" in values:
             if values.get("type") not in {"checkbox", "radio", "file"} or "checked" in values:
                 self.forms[-1].values[values["name"]] = values.get("value", "")
@@ -63,12 +78,6 @@ class View(HTMLParser):
             self.forms[-1].values[self._field] = values.get("value", "")
         elif tag == "button":
             self._button = values
-        elif tag == "img":
-            self.images.append(values)
-        elif tag == "a":
-            self._link = values
-        if tag not in VOID:
-            self._open.append(tag)
 
     def handle_endtag(self, tag: str) -> None:
         assert self._open.pop() == tag, f"{tag} is closed out of order"
@@ -143,18 +152,32 @@ class UserBrowser:
         """Go to an address of the server and end on a page."""
         return View(await self.follow(await self.send("GET", url)))
 
-    async def submit(self, view: View, button: str, **values: str) -> httpx.Response:
-        """Fill in a form and press its button, as a browser does it; no redirect is followed."""
+    async def submit(
+        self, view: View, button: str, *, files: Mapping[str, tuple[str, bytes, str]] | None = None, **values: str
+    ) -> httpx.Response:
+        """Fill in a form and press its button, as a browser does it; no redirect is followed.
+
+        Args:
+            files: Name, content and type of files that are chosen, by the name of their input.
+        """
         form = view.form(button)
         headers = {"Origin": self.origin, "Sec-Fetch-Site": "same-origin"}
         action = urljoin(str(view.response.url), form.action)
         pressed = form.buttons.get(button, {})
         named = {pressed["name"]: pressed.get("value", "")} if "name" in pressed else {}
-        return await self.send(form.method.upper(), action, data=form.values | named | values, headers=headers)
+        entered = form.values | named | values
+        if form.method == "get":
+            return await self.send("GET", action, params=entered, headers=headers)
+        if form.enctype == "multipart/form-data":
+            parts = {name: (None, value.encode(), None) for name, value in entered.items()}
+            return await self.send("POST", action, files=parts | dict(files or {}), headers=headers)
+        return await self.send(form.method.upper(), action, data=entered, headers=headers)
 
-    async def press(self, view: View, button: str, **values: str) -> View:
+    async def press(
+        self, view: View, button: str, *, files: Mapping[str, tuple[str, bytes, str]] | None = None, **values: str
+    ) -> View:
         """Like `submit`, and on to the page that it leads to."""
-        return View(await self.follow(await self.submit(view, button, **values)))
+        return View(await self.follow(await self.submit(view, button, files=files, **values)))
 
     @property
     def origin(self) -> str:

@@ -223,6 +223,15 @@ def broadcast_id_of(operator: str, key: str) -> str:
     return f"b{_characters(int.from_bytes(hashed[:10], 'big'), 16)}"
 
 
+def registration_id_of(text: str) -> str:
+    """The registration_id that a form leads to which is known by this text, however often it is sent.
+
+    Only those who know the text can foresee the id, so it has to be as hard to guess as a secret.
+    """
+    number = int.from_bytes(hashlib.sha256(f"registration {text}".encode()).digest()[:9], "big")
+    return f"{number & 0xFF:02x}" + _characters(number >> 8, 12)
+
+
 def is_operator_key(text: str) -> bool:
     """Whether `text` has the shape of an operator key."""
     return _OPERATOR_KEY.fullmatch(text) is not None

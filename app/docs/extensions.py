@@ -6,12 +6,12 @@ from typing import Any, Final, NamedTuple
 
 from app.catalog import CLIENT_ADMIN, Catalog, codes
 from app.catalog.model import AuthorizationDetailsField
-from app.docs import words
 from app.domain.as_metadata import field_ids
 from app.domain.client_objects import listed_fields
 from app.domain.grant_changes import REVIEW
 from app.domain.grant_states import SUFFICIENT_SUB_GRANTS
 from app.settings import Settings
+from app.web import words
 
 ALWAYS: Final = "REQUIRED: always there"
 SOMETIMES: Final = "OPTIONAL"

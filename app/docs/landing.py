@@ -5,9 +5,9 @@ from typing import Any
 from app.catalog import Catalog
 from app.catalog.model import CoverageEntry
 from app.docs.examples import is_custom
-from app.docs.words import joined
 from app.domain.coverage import COVERAGE_FILES_PATH, COVERAGE_PATH, map_name
 from app.settings import Settings
+from app.web.words import joined
 
 
 def contents(catalog: Catalog, settings: Settings) -> dict[str, Any]:

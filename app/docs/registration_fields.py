@@ -6,22 +6,14 @@ from urllib.parse import urlsplit
 from msgspec import UNSET
 
 from app.catalog import Catalog, Form, RegistrationField
-from app.docs import words
 from app.domain.as_metadata import field_ids
 from app.domain.onboarding_steps import needs_operator
 from app.domain.registration_fields import accepts
 from app.settings import Settings
+from app.web import words
 from app.web.markdown import as_html
+from app.web.offers import KINDS
 
-KINDS: Final = {
-    "registration_field": "Submitted with the registration request",
-    "internal_review": "Review by us",
-    "payment_required": "Payment",
-    "email_verification": "Verification of an e-mail address",
-    "sso_verification": "Single sign-on",
-    "pdf_form": "PDF form",
-    "online_form": "Online form",
-}
 REQUESTS: Final = {
     "payment_required": "payment_request",
     "email_verification": "online_form_request",

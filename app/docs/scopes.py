@@ -4,12 +4,11 @@ from typing import Any
 
 from msgspec import UNSET
 
-from app.catalog import CLIENT_ADMIN, GRANT_ADMIN, SERVER_PROVIDED_FILES, AuthorizationDetailsField, Catalog, Scope
-from app.docs import words
+from app.catalog import AuthorizationDetailsField, Catalog, Scope
 from app.domain import documentation
 from app.domain.authorization_details_formats import accepts
-from app.domain.client_objects import onboarding_steps
 from app.settings import Settings
+from app.web import offers, words
 
 
 class Anchors:
@@ -46,8 +45,8 @@ def scope_entry(catalog: Catalog, scope: Scope, anchor: str, anchors: Anchors) -
         "anchor": anchor,
         "name": scope.name,
         "description": scope.description,
-        "access": access(scope),
-        "environment": environment(catalog, scope),
+        "access": offers.access(scope),
+        "environment": offers.environment(catalog, scope),
         "requirements": scope.registration_requirements,
         "optional": scope.registration_optional,
         "grant_types": scope.grant_types_supported,
@@ -60,35 +59,6 @@ def scope_entry(catalog: Catalog, scope: Scope, anchor: str, anchors: Anchors) -
         "fields": [field_entry(scope, field, anchors) for field in scope.authorization_details_fields_supported],
         "elsewhere": scope.documentation,
     }
-
-
-def access(scope: Scope) -> str:
-    """How a Client comes by an access token for it."""
-    if scope.type == CLIENT_ADMIN:
-        return "Every registration has it. Its token opens the Clients, Messages, Credentials and Grants APIs."
-    if scope.type == GRANT_ADMIN:
-        return (
-            "A token request names one Grant in its authorization details; the token opens that Grant and nothing else."
-        )
-    if scope.type == SERVER_PROVIDED_FILES:
-        return "We share files; each share is a Grant, which a token of the grant admin scope opens."
-    if scope.response_types_supported:
-        return "A user of ours authorizes your Client in a browser; you exchange the code for tokens."
-    if scope.grant_types_supported:
-        return "Your Client asks for a token with its own client_secret; no user is involved."
-    return "There is no token for it alone: its Grants are opened with a token of the grant admin scope."
-
-
-def environment(catalog: Catalog, scope: Scope) -> str:
-    """Where its Client Objects begin, and what is between them and production (A18)."""
-    steps = onboarding_steps(catalog, [scope])
-    if not steps and not scope.response_types_supported:
-        return "Production from the start."
-    if not steps and catalog.registration.production == "automatic":
-        return "A sandbox object and a production object from the start."
-    if catalog.registration.production == "automatic":
-        return "Sandbox from the start; production as soon as every step is complete."
-    return "Sandbox from the start; production when every step is complete and we have approved it."
 
 
 def field_entry(scope: Scope, field: AuthorizationDetailsField, anchors: Anchors) -> dict[str, Any]:

@@ -6,10 +6,11 @@ from functools import partial
 from typing import Any, Final
 
 from app.catalog import Catalog
-from app.docs import errors, examples, extensions, landing, registration_fields, scopes, words
+from app.docs import errors, examples, extensions, landing, registration_fields, scopes
 from app.domain import documentation
 from app.domain.server_metadata import AS_METADATA_PATH, SERVER_METADATA_PATH
 from app.settings import Settings
+from app.web import words
 from app.web.pages import Policy, public_page
 from app.web.routing import ErrorStyle, Limit, Route
 
@@ -93,7 +94,6 @@ CONTENTS: Final = (
     Page(documentation.ERRORS_PATH, "Errors", "errors", errors.contents),
     Page(documentation.RATE_LIMITS_PATH, "Rate limits", "rate_limits", rate_limits),
     Page(documentation.EXTENSIONS_PATH, "Extensions", "extensions", extensions.contents),
-    Page(documentation.HUMAN_REGISTRATION_PATH, "Register", "register", examples.contents),
     Page(documentation.POLICY_PATH, "Privacy policy", "policy", legal(documentation.POLICY_PATH, documentation.policy)),
     Page(documentation.TERMS_PATH, "Terms of service", "terms", legal(documentation.TERMS_PATH, documentation.terms)),
     Page(documentation.SUPPORT_PATH, "Support", "support", legal(documentation.SUPPORT_PATH, documentation.support)),

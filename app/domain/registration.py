@@ -37,10 +37,16 @@ class Registered:
     credential: Credential
 
 
-async def register(context: Context, metadata: Mapping[str, Any], *, now: datetime) -> Registered:
+async def register(
+    context: Context, metadata: Mapping[str, Any], *, now: datetime, registration_id: str = ""
+) -> Registered:
     """Create a registration from a client registration request.
 
+    Args:
+        registration_id: Of the registration, for a request that must not make two of them; by default a new one.
+
     Raises:
+        Conflict: There is a registration with that id. Nothing was changed.
         InvalidClientMetadata: A scope is not on offer or the admin scope is missing (A6, A7), or a field is not
         acceptable.
             Nothing was created.
@@ -54,7 +60,7 @@ async def register(context: Context, metadata: Mapping[str, Any], *, now: dateti
         optional=[field_id for scope in scopes for field_id in scope.registration_optional],
     )
     about = client_metadata.validate(metadata).submitted()
-    registration_id = context.randomness.registration_id()
+    registration_id = registration_id or context.randomness.registration_id()
     files = await _keep_files(context, registration_id, submitted)
     change = Change(registration_id, now)
     registered = _plan(context, change, scopes, about, submitted, files)

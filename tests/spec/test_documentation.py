@@ -184,7 +184,13 @@ async def test_payments_are_described_with_fees_methods_and_steps(server: Server
 async def test_email_verification_is_described_with_its_syntax_and_steps(server: Server) -> None:
     text = section(await page(server, FIELDS), "contact_check")
 
-    for said in ("Syntax", "name@example.com", "254 characters", "online_form_request", "a code of eight digits sent to it"):
+    for said in (
+        "Syntax",
+        "name@example.com",
+        "254 characters",
+        "online_form_request",
+        "a code of eight digits sent to it",
+    ):
         assert said in text
 
 
@@ -336,14 +342,6 @@ async def test_the_landing_page_shows_the_utility_and_its_map(server: Server) ->
     assert image.headers["content-type"] == "image/png"
 
 
-async def test_people_learn_how_to_register(server: Server) -> None:
-    """Plainly: there is no form yet."""
-    view = await page(server, documentation.HUMAN_REGISTRATION_PATH)
-
-    assert "There is no form on this page yet" in view.text
-    assert "curl 'https://utility.example/oauth/register'" in view.text
-
-
 async def test_the_smallest_catalog_is_documented_too(make_server: MakeServer, tmp_path: Path) -> None:
     """No scope of its own, no users, no fields, no coverage."""
     server = await make_server(load(a_catalog(), tmp_path))
@@ -443,7 +441,6 @@ def run(command: list[str], program: str) -> str:
     [
         ("/docs", "Example for curl"),
         ("/docs/getting-started", "Example for curl"),
-        ("/register", "Registration with curl"),
     ],
 )
 @pytest.mark.parametrize("shell", ["bash", "sh"])
