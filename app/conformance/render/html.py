@@ -1,0 +1,38 @@
+"""A report as one page that needs nothing else: no script, no file beside it."""
+
+from collections.abc import Sequence
+from itertools import groupby
+
+from jinja2 import Environment, PackageLoader, StrictUndefined
+
+from app.conformance.checks import Status
+from app.conformance.render.grouping import Section, document_title, level_words, sections_of
+from app.conformance.render.words import answer_text, evidence_of, request_text
+from app.conformance.runner import Report
+
+ORDER = (Status.FAILED, Status.WARNED, Status.PASSED, Status.SKIPPED)
+
+
+def html_page(report: Report) -> str:
+    """The report; every clause is on it, with its rule and what came of it."""
+    pages = Environment(
+        loader=PackageLoader("app.conformance.render", "."),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    pages.globals |= {
+        "statuses": ORDER,
+        "title_of": document_title,
+        "level_of": level_words,
+        "evidence_of": evidence_of,
+        "request_of": request_text,
+        "answer_of": answer_text,
+    }
+    return pages.get_template("report.html").render(report=report, documents=by_document(sections_of(report)))
+
+
+def by_document(sections: Sequence[Section]) -> list[tuple[str, list[Section]]]:
+    """Sections under the name of their document."""
+    return [(document, list(own)) for document, own in groupby(sections, lambda section: section.document)]
