@@ -1,0 +1,508 @@
+"""Objects and bodies of the operator API (`app.operator`): the fields of the specifications, and what Clients do not see.
+
+Bodies are exact: whoever misspells a field is told.
+"""
+
+from datetime import datetime
+from decimal import Decimal
+from typing import Annotated, Any, Literal
+
+from msgspec import UNSET, Meta, Struct, UnsetType
+
+from app.domain.broadcasts import Broadcast
+from app.domain.deliveries import Delivery
+from app.domain.events import EVENT_TYPES
+from app.domain.feed import AuditRecord, FeedEvent
+from app.domain.operators import Role
+from app.domain.webhooks import EVERYTHING, Webhook, WebhookStatus
+from app.openapi.schemas import called, exact, extensible
+from app.openapi.shapes.apis import LINE_WITH_WORDS, TEXT_WITH_WORDS, Aboutness, Details, Line, Text
+from app.schemas.clients import Client, ClientStatus
+from app.schemas.credentials import Credential
+from app.schemas.files import ServerProvidedFile
+from app.schemas.grants import Grant, GrantStatus, Withheld
+from app.schemas.messages import (
+    Message,
+    MessageAttachment,
+    MessageStatus,
+    MessageType,
+    RelatedType,
+    UpdateRequest,
+)
+from app.schemas.registrations import Evidence, RegistrationStatus, RequirementStatus
+
+called("Event", FeedEvent)
+
+EventType = Annotated[str, Meta(extra_json_schema={"enum": [EVERYTHING, *sorted(EVENT_TYPES)]})]
+Reason = Text | None | UnsetType
+
+
+class FieldFile(Struct):
+    """An image or a PDF in a registration field."""
+
+    field_name: str
+    download_uri: str
+
+
+class OperatorAttachment(Struct):
+    """An attachment without its bytes."""
+
+    filename: str
+    mime_type: str
+    size: int
+    download_uri: str
+
+
+class OperatorMessageDocument(Message, kw_only=True):
+    """A Message to look at."""
+
+    registration_id: str
+    attachments: list[OperatorAttachment] | UnsetType = UNSET
+
+
+class OperatorMessage(OperatorMessageDocument, kw_only=True):
+    """A Message to work with."""
+
+    waiting: bool
+    field_files: list[FieldFile] | UnsetType = UNSET
+
+
+class Question(Struct):
+    """What there is to decide in an exchange."""
+
+    message_id: str
+    decisions: list[MessageStatus]
+
+
+class OperatorMessageDetails(OperatorMessage, kw_only=True):
+    """A Message with its exchange."""
+
+    thread: list[OperatorMessage]
+    question: Question | None
+
+
+class InboxEntry(OperatorMessageDocument, kw_only=True):
+    """A Message that waits."""
+
+    age_seconds: int
+
+
+class OperatorClient(Client, kw_only=True):
+    """A Client Object, and what became of it."""
+
+    registration_id: str
+    disabled_by_operator: bool
+    production_client_id: str | None
+    pending_changes: dict[str, str]
+
+
+class OperatorCredential(Credential, kw_only=True):
+    """A Credential; it never has its secret here."""
+
+    registration_id: str
+
+
+class OperatorGrant(Grant, kw_only=True):
+    """A Grant, and what is the matter with it."""
+
+    registration_id: str
+    under_review: bool
+    withheld: list[Withheld]
+
+
+class OperatorFileDetails(ServerProvidedFile, kw_only=True):
+    """A file, and who has it."""
+
+    shares: list[OperatorGrant]
+
+
+class OnboardingStep(Struct):
+    """How far a step is."""
+
+    registration_field: str
+    status: RequirementStatus
+    message_id: str | None
+
+
+class OnboardingStepDetails(OnboardingStep, kw_only=True):
+    """A step, what it asks for, and what was done."""
+
+    type: str | None
+    description: str | None
+    evidence: list[Evidence]
+    message: OperatorMessageDocument | None
+
+
+class OperatorRegistration(Struct, kw_only=True):
+    """A registration."""
+
+    registration_id: str
+    created: datetime
+    modified: datetime
+    status: RegistrationStatus
+    notes: str
+    scope: str
+    client_metadata: dict[str, Any]
+    field_values: dict[str, Any]
+    field_files: list[FieldFile]
+    onboarding: list[OnboardingStep]
+
+
+class OperatorRegistrationDetails(OperatorRegistration, kw_only=True):
+    """A registration with all that belongs to it."""
+
+    onboarding: list[OnboardingStepDetails]
+    clients: list[OperatorClient]
+    credentials: list[OperatorCredential]
+    waiting: list[OperatorMessage]
+    messages: list[OperatorMessage]
+    grants: list[OperatorGrant]
+    files: list[ServerProvidedFile]
+
+
+class RegistrationListing(Struct):
+    """A page of registrations."""
+
+    registrations: list[OperatorRegistration]
+    next: str | None
+    previous: str | None
+
+
+@exact
+class RegistrationChange(Struct, kw_only=True):
+    """What an operator changes about a registration."""
+
+    status: RegistrationStatus | None | UnsetType = UNSET
+    notes: Text | None | UnsetType = UNSET
+    description: Reason = UNSET
+
+
+class OperatorMessageListing(Struct):
+    """A page of Messages."""
+
+    messages: list[OperatorMessage]
+    next: str | None
+    previous: str | None
+
+
+@exact
+class MessageFromServer(Struct, kw_only=True):
+    """What an operator writes to a registration (CDS-WG1-02 6.2)."""
+
+    type: Literal[
+        "notification", "private_message", "client_submission", "server_request", "payment_request",
+        "online_form_request", "pdf_form_request",
+    ]  # fmt: skip
+    name: Line
+    description: Text
+    previous_uri: str | None | UnsetType = UNSET
+    related_uri: str | None | UnsetType = UNSET
+    related_type: RelatedType | None | UnsetType = UNSET
+    updates_requested: list[UpdateRequest] | None | UnsetType = UNSET
+    amount: Decimal | None | UnsetType = UNSET
+    currency: str | None | UnsetType = UNSET
+    attachments: Annotated[list[MessageAttachment], Meta(max_length=100)] | None | UnsetType = UNSET
+
+
+@exact
+class Decision(Struct, kw_only=True):
+    """What an operator decides about a Message."""
+
+    status: MessageStatus
+    description: Reason = UNSET
+    receipt_uri: str | None | UnsetType = UNSET
+    file_ids: list[str] | None | UnsetType = UNSET
+
+
+@extensible
+class ClientChange(Aboutness, kw_only=True):
+    """Fields of a Client Object that an operator changes, registration fields among them."""
+
+    scope: str | None | UnsetType = UNSET
+    redirect_uris: list[str] | None | UnsetType = UNSET
+    cds_status: ClientStatus | None | UnsetType = UNSET
+    cds_status_options: list[ClientStatus] | None | UnsetType = UNSET
+    cds_default_scope: str | None | UnsetType = UNSET
+    cds_default_redirect_uri: str | None | UnsetType = UNSET
+    cds_default_authorization_details: Details | None | UnsetType = UNSET
+    description: Reason = UNSET
+
+
+@exact
+class Explanation(Struct, kw_only=True):
+    """What the Client reads about it."""
+
+    description: Reason = UNSET
+
+
+@exact
+class CredentialOf(Struct, kw_only=True):
+    """Nothing is needed: the path says whose."""
+
+    client_id: Any = UNSET
+
+
+@exact
+class CredentialExpiry(Struct, kw_only=True):
+    """When a Credential expires; at once without a time."""
+
+    client_secret_expires_at: Annotated[int, Meta(ge=1, le=253_402_300_799)] | None | UnsetType = UNSET
+    description: Reason = UNSET
+
+
+class OperatorCredentialListing(Struct):
+    """A page of Credentials."""
+
+    credentials: list[OperatorCredential]
+    next: str | None
+    previous: str | None
+
+
+class OperatorGrantListing(Struct):
+    """A page of Grants."""
+
+    grants: list[OperatorGrant]
+    next: str | None
+    previous: str | None
+
+
+@exact
+class NewGrant(Struct, kw_only=True):
+    """The terms of a Grant."""
+
+    client_id: str
+    scope: str | None | UnsetType = UNSET
+    authorization_details: Details | None | UnsetType = UNSET
+    status: GrantStatus | None | UnsetType = UNSET
+    not_before: datetime | None | UnsetType = UNSET
+    not_after: datetime | None | UnsetType = UNSET
+    expires: datetime | None | UnsetType = UNSET
+    eta: datetime | None | UnsetType = UNSET
+    parent: str | None | UnsetType = UNSET
+    replacing: list[str] | None | UnsetType = UNSET
+
+
+@exact
+class GrantChange(Struct, kw_only=True):
+    """What an operator changes about a Grant; `expires: null` is never."""
+
+    status: GrantStatus | None | UnsetType = UNSET
+    enabled_scope: str | None | UnsetType = UNSET
+    enabled_authorization_details: Details | None | UnsetType = UNSET
+    eta: datetime | None | UnsetType = UNSET
+    not_after: datetime | None | UnsetType = UNSET
+    expires: datetime | None | UnsetType = UNSET
+    description: Reason = UNSET
+
+
+@exact
+class GrantDecision(Struct, kw_only=True):
+    """Whether a Client gets what it has asked to change about a Grant."""
+
+    status: Literal["complete", "rejected"]
+    description: Reason = UNSET
+
+
+class OperatorFileListing(Struct):
+    """A page of the library."""
+
+    files: list[ServerProvidedFile]
+    next: str | None
+    previous: str | None
+
+
+@exact
+class FileUpload(Struct, kw_only=True):
+    """A form with a file."""
+
+    file: bytes
+    name: str | UnsetType = UNSET
+    mime_type: str | UnsetType = UNSET
+    description: str | UnsetType = UNSET
+
+
+@exact
+class FileChange(Struct, kw_only=True):
+    """What is said about a file."""
+
+    name: str | None | UnsetType = UNSET
+    mime_type: str | None | UnsetType = UNSET
+    description: str | None | UnsetType = UNSET
+
+
+@exact
+class ShareOfFile(Struct, kw_only=True):
+    """With whom a file is shared."""
+
+    client_id: str
+    scope: str | None | UnsetType = UNSET
+
+
+@exact
+class Share(ShareOfFile, kw_only=True):
+    """Several files with one Grant."""
+
+    file_ids: list[str]
+
+
+class EventListing(Struct):
+    """A page of events."""
+
+    events: list[FeedEvent]
+    next: str | None
+    previous: str | None
+
+
+class AuditListing(Struct):
+    """A page of the audit log."""
+
+    audit: list[AuditRecord]
+    next: str | None
+    previous: str | None
+
+
+class WaitingCount(Struct):
+    """How many Messages of a type wait."""
+
+    count: int
+    oldest: datetime | None
+
+
+class StoreVitals(Struct):
+    """How the store is."""
+
+    round_trip_ms: float
+    used_memory_bytes: int | None
+    feed_backlog: int
+
+
+class Overview(Struct):
+    """The first page of the console."""
+
+    registrations: dict[RegistrationStatus, int]
+    onboarding: int
+    waiting: dict[MessageType, WaitingCount]
+    outstanding: int
+    grants: dict[GrantStatus, int]
+    inbox: list[InboxEntry]
+    events: list[FeedEvent]
+    store: StoreVitals
+
+
+class Operator(Struct):
+    """Who works here."""
+
+    name: str
+    role: Role
+    created: datetime | None
+
+
+class OperatorListing(Struct):
+    """All operators."""
+
+    operators: list[Operator]
+    next: str | None
+    previous: str | None
+
+
+@exact
+class NewOperator(Struct):
+    """Who is to work here."""
+
+    name: Annotated[str, Meta(pattern=r"^(?!bootstrap$)[A-Za-z0-9][A-Za-z0-9._@-]{0,63}$")]
+    role: Role
+
+
+class OperatorWithKey(Operator, kw_only=True):
+    """A new operator."""
+
+    key: str
+
+
+@exact
+class NewWebhook(Struct, kw_only=True):
+    """Where to send what."""
+
+    url: str
+    events: Annotated[list[EventType], Meta(min_length=1)] | UnsetType = UNSET
+    description: Line | UnsetType = UNSET
+
+
+@exact
+class WebhookChange(Struct, kw_only=True):
+    """What is different from now on."""
+
+    url: str | UnsetType = UNSET
+    events: Annotated[list[EventType], Meta(min_length=1)] | UnsetType = UNSET
+    description: Line | UnsetType = UNSET
+    status: WebhookStatus | UnsetType = UNSET
+
+
+class WebhookWithSecret(Webhook, kw_only=True):
+    """A webhook whose secret is new."""
+
+    secret: str
+
+
+class WebhookListing(Struct):
+    """All webhooks."""
+
+    webhooks: list[Webhook]
+    next: str | None
+    previous: str | None
+
+
+class DeliveryListing(Struct):
+    """A page of deliveries."""
+
+    deliveries: list[Delivery]
+    next: str | None
+    previous: str | None
+
+
+class Replayed(Struct):
+    """How many are tried again."""
+
+    replayed: int
+
+
+@extensible
+class NewBroadcast(Struct, kw_only=True):
+    """What is written to whom."""
+
+    name: Annotated[str, Meta(max_length=256, pattern=LINE_WITH_WORDS)]
+    description: Annotated[str, Meta(max_length=65536, pattern=TEXT_WITH_WORDS)]
+    related_uri: str | None | UnsetType = UNSET
+    related_type: RelatedType | None | UnsetType = UNSET
+    scopes: list[str] | None | UnsetType = UNSET
+
+
+class BroadcastListing(Struct):
+    """A page of broadcasts."""
+
+    broadcasts: list[Broadcast]
+    next: str | None
+    previous: str | None
+
+
+class PreviewMessage(Struct, kw_only=True):
+    """A notification before it is sent."""
+
+    previous_uri: None
+    type: MessageType
+    read: bool
+    creator: None
+    created: datetime
+    modified: datetime
+    status: MessageStatus
+    name: str
+    description: str
+    related_uri: str | UnsetType = UNSET
+    related_type: RelatedType | UnsetType = UNSET
+
+
+class BroadcastPreview(Struct):
+    """What a broadcast would do."""
+
+    recipients: int
+    message: PreviewMessage
