@@ -42,6 +42,9 @@ FIRST_HELPING: Final = 3
 COUNTED: Final = 1000
 """Results of a search for words that are counted at most."""
 
+COUNTING_HELPING: Final = 12
+"""Results that each shard is asked for at first when they are counted: three times as many as are needed in all."""
+
 ROUNDS: Final = 4
 """How often shards are asked to look further for registrations with words that are rare together."""
 
@@ -111,7 +114,7 @@ class RedisDirectory:
         """See `Directory.count`."""
         names, words = shard_indexes.of_registrations(search), terms_of(search.q)
         if words:
-            return len((await self._find(None, COUNTED, names, words)).entries)
+            return await self._count_found(names, words)
         return sum((await self._count(names)).counts.values())
 
     async def tally(self) -> Tally:
@@ -147,6 +150,9 @@ class RedisDirectory:
 
     async def _look(self, place: Place | None, want: int, names: Sequence[str], words: Sequence[str]) -> _Found:
         """What shards find in one go."""
+        return await _gather(self._asking(place, names, words), want, newer=place is not None and place.newer)
+
+    def _asking(self, place: Place | None, names: Sequence[str], words: Sequence[str]) -> _Ask:
         newer = place is not None and place.newer
         where = (place.position, place.member) if place else ("", "")
 
@@ -158,7 +164,16 @@ class RedisDirectory:
             horizon = (int(position), member.decode()) if position else None
             return _Part(_entries(answer[3::2], answer[4::2]), bool(behind), horizon)
 
-        return await _gather(ask, want, newer=newer)
+        return ask
+
+    async def _count_found(self, names: Sequence[str], words: Sequence[str]) -> int:
+        """How many registrations with these words are found at once: the order of them does not matter."""
+        ask = self._asking(None, names, words)
+        parts = await _asked(ask, keys.SHARDS, COUNTING_HELPING)
+        full = [shard for shard, part in parts.items() if len(part.entries) == COUNTING_HELPING]
+        if full and sum(len(part.entries) for part in parts.values()) < COUNTED:
+            parts |= await _asked(ask, full, COUNTED)
+        return min(COUNTED, sum(len(part.entries) for part in parts.values()))
 
     async def _sheet(self, kind: type[T], place: Place | None, found: _Found) -> Sheet[T]:
         """A page of what was found, with its objects."""
@@ -194,17 +209,21 @@ class RedisDirectory:
         return _Counted(dict(zip(names, counts, strict=True)), dict(zip(names, lowest, strict=False)))
 
 
+async def _asked(ask: _Ask, shards: Sequence[str], helping: int) -> dict[str, _Part]:
+    """What these shards answer; their questions share round trips."""
+    return dict(zip(shards, await asyncio.gather(*(ask(shard, helping) for shard in shards)), strict=True))
+
+
 async def _gather(ask: _Ask, want: int, *, newer: bool) -> _Found:
     """The next entries of all shards: a few of each, then all that may be wanted of those that had more to give."""
     helping = min(FIRST_HELPING, want)
-    asked = (ask(shard, helping) for shard in keys.SHARDS)
-    parts = dict(zip(keys.SHARDS, await asyncio.gather(*asked), strict=True))
+    parts = await _asked(ask, keys.SHARDS, helping)
     found = _merged(parts.values(), want, newer=newer)
     taken = set(found.entries)
     short = [shard for shard, part in parts.items() if len(part.entries) == helping and part.entries[-1] in taken]
     if not short:
         return found
-    parts |= zip(short, await asyncio.gather(*(ask(shard, want + 1) for shard in short)), strict=True)
+    parts |= await _asked(ask, short, want + 1)
     return _merged(parts.values(), want, newer=newer)
 
 

@@ -2,10 +2,11 @@
 
 import argparse
 import asyncio
+import contextlib
 import statistics
 import sys
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Any
 
 from app.crypto.sealing import Sealer
@@ -57,29 +58,31 @@ async def _second(directory: RedisDirectory) -> Any:
     return await directory.registrations(RegistrationSearch(), first.next)
 
 
-async def measure(count: int) -> dict[str, float]:
-    """Milliseconds (median) per question with so many registrations."""
+async def opened(stack: contextlib.AsyncExitStack, count: int) -> RedisDirectory:
+    """A store of its own with so many registrations."""
     servers = start_valkey()
+    stack.callback(servers.stop)
     store = await connect(servers.url)
+    stack.push_async_callback(store.close)
     connection = Connection(store.client, answer_seconds=60)
+    stack.push_async_callback(connection.close)
     await connection.load(SCRIPTS)
     empty = (await store.client.info("memory"))["used_memory"]
     await load(connection, count)
     used = (await store.client.info("memory"))["used_memory"]
     sys.stdout.write(f"{count:,} registrations: {(used - empty) / count:,.0f} bytes each\n")
-    directory = RedisDirectory(RedisRecords(connection, Documents(BASE), Sealer([new_key()])))
-    found = {}
-    for name, ask in questions(directory).items():
-        took = []
-        for _ in range(REPEATED):
+    return RedisDirectory(RedisRecords(connection, Documents(BASE), Sealer([new_key()])))
+
+
+async def measure(asked: Sequence[Callable[[], Awaitable[Any]]]) -> list[float]:
+    """Milliseconds (median) of each; in turns, so that a slow moment of the machine hits all of them."""
+    took: list[list[float]] = [[] for _ in asked]
+    for _ in range(REPEATED):
+        for ask, times in zip(asked, took, strict=True):
             start = time.perf_counter()
             await ask()
-            took.append((time.perf_counter() - start) * 1000)
-        found[name] = statistics.median(took)
-    await connection.close()
-    await store.close()
-    servers.stop()
-    return found
+            times.append((time.perf_counter() - start) * 1000)
+    return [statistics.median(times) for times in took]
 
 
 async def main() -> None:
@@ -87,11 +90,13 @@ async def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m tests.bench.directory")
     parser.add_argument("counts", type=int, nargs="+")
     counts = parser.parse_args().counts
-    columns = [await measure(count) for count in counts]
-    sys.stdout.write("| p50, ms | " + " | ".join(f"{count:,}" for count in counts) + " |\n")
-    sys.stdout.write("| --- |" + " ---: |" * len(counts) + "\n")
-    for name in columns[0]:
-        sys.stdout.write(f"| {name} | " + " | ".join(f"{column[name]:.1f}" for column in columns) + " |\n")
+    async with contextlib.AsyncExitStack() as stack:
+        columns = [questions(await opened(stack, count)) for count in counts]
+        sys.stdout.write("| p50, ms | " + " | ".join(f"{count:,}" for count in counts) + " |\n")
+        sys.stdout.write("| --- |" + " ---: |" * len(counts) + "\n")
+        for name in columns[0]:
+            figures = await measure([column[name] for column in columns])
+            sys.stdout.write(f"| {name} | " + " | ".join(f"{figure:.1f}" for figure in figures) + " |\n")
 
 
 if __name__ == "__main__":
