@@ -186,6 +186,27 @@ def check(catalog: Path | None) -> None:
 
 
 @main.command()
+def openapi() -> None:
+    """Print the OpenAPI document that the server publishes with these settings and this catalog."""
+    import msgspec
+
+    from app import serve
+    from app.catalog import load_catalog
+    from app.errors import ConfigurationError
+    from app.main import create_app
+    from app.schemas.encoding import encode
+    from app.settings import Settings, read_environment
+
+    try:
+        settings = Settings.from_environment(read_environment(Path.cwd()))
+        document = create_app(settings, load_catalog(settings.catalog)).openapi()
+    except ConfigurationError as error:
+        serve.complain(error)
+        sys.exit(1)
+    click.echo(msgspec.json.format(encode(document)))
+
+
+@main.command()
 @click.argument("url", default=DEFAULT_URL)
 def demo(url: str) -> None:
     """Play a Client's whole life against the running server at URL, and show every request and answer.
@@ -209,6 +230,17 @@ def demo(url: str) -> None:
         return
     click.echo(f"{COMMAND}: {problem}", err=True)
     sys.exit(1)
+
+
+@main.command(
+    add_help_option=False, context_settings={"ignore_unknown_options": True, "allow_interspersed_args": False}
+)
+@click.argument("arguments", nargs=-1, type=click.UNPROCESSED)
+def conformance(arguments: tuple[str, ...]) -> None:
+    """Check the CDS server at URL, any one, against the specifications, clause by clause; -h tells more."""
+    from app.conformance.command import conformance as command
+
+    command.main(list(arguments), prog_name=f"{COMMAND} conformance")
 
 
 @main.group()

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import partial
+from typing import Any
 
 import structlog
 from starlette.types import Receive, Scope, Send
@@ -15,6 +16,7 @@ from app.api import clients, coverage, credentials, files, grants, health, messa
 from app.catalog import Catalog
 from app.console.identity_provider import CALLBACK_PATH as OPERATOR_CALLBACK_PATH
 from app.crypto.key_files import open_sealer
+from app.crypto.signing import Signer
 from app.crypto.signing_keys import open_signer
 from app.crypto.tokens import Randomness
 from app.docs import site
@@ -41,6 +43,7 @@ from app.oauth import (
     token,
 )
 from app.onboarding.routes import routes as onboarding_routes
+from app.openapi import site as openapi_site
 from app.operator import broadcasts as operator_broadcasts
 from app.operator import webhooks as operator_webhooks
 from app.operator.routes import routes as operator_routes
@@ -163,7 +166,8 @@ class Service:
             ConfigurationError: A setting or the store does not fit.
         """
         state = await self.open()
-        self._edge = Edge(self._routes(state), state, structlog.get_logger("app.request"))
+        routes = self.routes(state["context"].access_tokens.signer)
+        self._edge = Edge(routes, state, structlog.get_logger("app.request"))
         if self.settings.worker == "internal":
             self.work(state)
 
@@ -220,11 +224,21 @@ class Service:
             raise RuntimeError(message)
         return self._connection
 
-    def _routes(self, state: State) -> list[Route]:
+    def openapi(self) -> dict[str, Any]:
+        """What `/openapi.json` says; the service need not have started."""
+        return openapi_site.described(self._own_routes(Signer(())), self.catalog, self.settings)
+
+    def routes(self, signer: Signer) -> list[Route]:
+        """Everything that is served."""
+        own = self._own_routes(signer)
+        return [*own, *openapi_site.routes(own, self.catalog, self.settings)]
+
+    def _own_routes(self, signer: Signer) -> list[Route]:
+        """All but the description of them."""
         return [
             *server_metadata.routes(self.catalog, self.settings),
             *as_metadata.routes(self.catalog, self.settings),
-            *jwks.routes(state["context"].access_tokens.signer, state["now"]),
+            *jwks.routes(signer, self.parts.now),
             *coverage.routes(self.catalog, self.settings),
             *registration.routes,
             *token.routes,

@@ -1,1 +1,1 @@
-"""The API described for machines: `/openapi.json`, made of the types and routes that serve requests; and `/docs/api`."""
+"""The API described for machines: `/openapi.json`, made of the types and routes that serve; and `/docs/api`."""

@@ -170,7 +170,10 @@ IDEMPOTENCY_KEY: Final = Parameter(
     "7d8e1c7b-4c1e-4c61-a8f6-2d9b2f0f0f55",
 )
 IF_NONE_MATCH: Final = Parameter(
-    "If-None-Match", "The ETag of what the caller has: 304 when that is still the newest.", place="header", example='"x"'
+    "If-None-Match",
+    "The ETag of what the caller has: 304 when that is still the newest.",
+    place="header",
+    example='"x"',
 )
 RANGE: Final = Parameter(
     "Range",

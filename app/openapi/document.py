@@ -254,4 +254,3 @@ def _parameter(parameter: Parameter) -> Shape:
     if parameter.example is not None:
         written["example"] = parameter.example
     return written
-

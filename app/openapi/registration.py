@@ -92,7 +92,9 @@ def _meaning(field: RegistrationField, catalog: Catalog) -> str:
         for listed in ("registration_requirements", "registration_optional")
     )
     for_scopes = [
-        f"{word} for {', '.join(scopes)}." for word, scopes in (("Required", required), ("Optional", optional)) if scopes
+        f"{word} for {', '.join(scopes)}."
+        for word, scopes in (("Required", required), ("Optional", optional))
+        if scopes
     ]
     size = [f"At most {field.max_size} bytes before Base64."] if field.max_size else []
     return " ".join([field.description, *size, *for_scopes])

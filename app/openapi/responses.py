@@ -127,6 +127,4 @@ def _example(refusal: type[Refusal], style: ErrorStyle) -> Shape:
 
 def headers_of(names: Iterable[str]) -> Shape:
     """References to headers, by the name that they have on the wire."""
-    return {
-        "Location" if name == "Redirect" else name: {"$ref": f"#/components/headers/{name}"} for name in names
-    }
+    return {"Location" if name == "Redirect" else name: {"$ref": f"#/components/headers/{name}"} for name in names}

@@ -192,9 +192,7 @@ def _enumeration(cls: type[Any]) -> Schema:
 
 
 def _limits(kind: Type) -> Schema:
-    return {
-        keyword: value for name, keyword in _LIMITS.items() if (value := getattr(kind, name, None)) is not None
-    }
+    return {keyword: value for name, keyword in _LIMITS.items() if (value := getattr(kind, name, None)) is not None}
 
 
 def _lengths(kind: Type, what: str) -> Schema:

@@ -6,21 +6,20 @@ A member is looked up as `Schema.member` first and by its name alone otherwise: 
 from typing import Any, Final
 
 HTTP: Final = "^https?://"
-FORMATS: Final[dict[str, dict[str, Any]]] = {
-    "uri": {"format": "uri", "pattern": HTTP},
-    **dict.fromkeys(
-        (
-            "url", "next", "previous", "outstanding_next", "outstanding_previous", "unread_next", "unread_previous",
-            "read_next", "read_previous", "website", "documentation", "support", "oauth_metadata", "coverage",
-            "map_resource", "geojson_resource", "issuer", "registration_endpoint", "token_endpoint",
-            "revocation_endpoint", "introspection_endpoint", "authorization_endpoint",
-            "pushed_authorization_request_endpoint", "service_documentation", "cds_human_registration",
-            "cds_clients_api", "cds_messages_api", "cds_credentials_api", "cds_grants_api",
-            "cds_server_provided_files_api", "cds_test_accounts", "cds_server_metadata",
-        ),
-        {"format": "uri", "pattern": HTTP},
-    ),
-}  # fmt: skip
+_URL_NAMES: Final = (
+    "url", "next", "previous",
+    "outstanding_next", "outstanding_previous", "unread_next",
+    "unread_previous", "read_next", "read_previous",
+    "website", "documentation", "support",
+    "oauth_metadata", "coverage", "map_resource",
+    "geojson_resource", "issuer", "registration_endpoint",
+    "token_endpoint", "revocation_endpoint", "introspection_endpoint",
+    "authorization_endpoint", "pushed_authorization_request_endpoint", "service_documentation",
+    "cds_human_registration", "cds_clients_api", "cds_messages_api",
+    "cds_credentials_api", "cds_grants_api", "cds_server_provided_files_api",
+    "cds_test_accounts", "cds_server_metadata",
+)  # fmt: skip
+FORMATS: Final[dict[str, dict[str, Any]]] = {name: {"format": "uri", "pattern": HTTP} for name in ("uri", *_URL_NAMES)}
 """Further keywords of members that are strings, by name; names that end in `_uri` or `_url` are URLs anyway."""
 
 TITLES: Final = {
@@ -243,7 +242,7 @@ MEMBERS: Final[dict[str, Word]] = {
     "unread": ("Messages that are not marked as read.", None),
     "outstanding": ("Messages that are open or pending.", None),
     **{f"{name}_next": (f"The next page of `{name}`.", None) for name in ("outstanding", "unread", "read")},
-    **{f"{name}_previous": (f"The page of `{name}` before this one.", None) for name in ("outstanding", "unread", "read")},
+    **{f"{name}_previous": (f"The one before in `{name}`.", None) for name in ("outstanding", "unread", "read")},
     "creator": ("The client_id of the Client Object that wrote it; null for the Server.", None),
     "Message.name": ("The subject.", "Welcome"),
     "Message.description": ("The text.", "Your sandbox is ready."),

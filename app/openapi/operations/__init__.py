@@ -40,7 +40,7 @@ TAGS: Final = {
     credentials.TAG: "The secrets of Client Objects (CDS-WG1-02 section 7).",
     grants.TAG: "What Client Objects have access to (CDS-WG1-02 section 8).",
     files.TAG: "Files that the Server shares with Clients (CDS-WG1-02 section 9).",
-    operator_registrations.TAG: "For the utility's staff: registrations with their Client Objects, Credentials, Grants.",
+    operator_registrations.TAG: "For the utility's staff: registrations with all that belongs to them.",
     operator_messages.TAG: "For the utility's staff: what waits, what is decided, what is written to Clients.",
     operator_files.TAG: "For the utility's staff: the library of Server-Provided Files.",
     operator_system.TAG: "For the utility's staff and systems: events, webhooks, the audit log, operators.",

@@ -58,7 +58,7 @@ OPERATIONS: Final[Operations] = {
         "CDS-WG1-02 7.6",
         TAG,
         (Answer(200, "The Credential.", CredentialWithSecret),),
-        "It can only become earlier. Setting it to now says that the secret has leaked: the tokens that it gave end too.",
+        "It can only become earlier. Setting it to now says that the secret has leaked, and ends its tokens.",
         who=Who.TOKEN,
         parameters=(_ID,),
         body=Body(CredentialUpdate, {"client_secret_expires_at": 1811854800}),

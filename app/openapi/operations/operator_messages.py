@@ -2,6 +2,7 @@
 
 from typing import Final
 
+from app.domain.broadcasts import Broadcast
 from app.domain.operators import SUPPORTING, VIEWING
 from app.errors import (
     AlreadyDecided,
@@ -27,7 +28,6 @@ from app.openapi.described import (
     cursor,
     in_path,
 )
-from app.domain.broadcasts import Broadcast
 from app.openapi.operations.files import BYTES_OF_FILE, DOWNLOAD
 from app.openapi.operations.operator_registrations import API, OF_REGISTRATION, SOURCE
 from app.openapi.shapes.operator import (

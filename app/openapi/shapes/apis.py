@@ -26,27 +26,27 @@ Details = list[dict[str, Any]]
 Seconds = Annotated[int, Meta(ge=0, le=253_402_300_799)]
 
 
-class Aboutness(Struct, kw_only=True):
+class Aboutness(Struct, kw_only=True, frozen=True):
     """What a Client says about itself, at registration and later (RFC 7591 2); null counts as left out."""
 
-    client_name: Line | None | UnsetType = UNSET
-    contacts: Contacts | None | UnsetType = UNSET
-    client_uri: str | None | UnsetType = UNSET
-    logo_uri: str | None | UnsetType = UNSET
-    tos_uri: str | None | UnsetType = UNSET
-    policy_uri: str | None | UnsetType = UNSET
-    software_id: Line | None | UnsetType = UNSET
-    software_version: Line | None | UnsetType = UNSET
+    client_name: Line | UnsetType | None = UNSET
+    contacts: Contacts | UnsetType | None = UNSET
+    client_uri: str | UnsetType | None = UNSET
+    logo_uri: str | UnsetType | None = UNSET
+    tos_uri: str | UnsetType | None = UNSET
+    policy_uri: str | UnsetType | None = UNSET
+    software_id: Line | UnsetType | None = UNSET
+    software_version: Line | UnsetType | None = UNSET
 
 
 @extensible
-class RegistrationRequest(Aboutness, kw_only=True):
+class RegistrationRequest(Aboutness, kw_only=True, frozen=True):
     """RFC 7591 3.1; `app.openapi.registration` adds the registration fields of the catalog."""
 
     scope: str
 
 
-class RegistrationResponse(Client, kw_only=True):
+class RegistrationResponse(Client, kw_only=True, frozen=True):
     """The admin Client Object, with the only secret that is not read in the Credentials API."""
 
     client_secret: str
@@ -54,18 +54,18 @@ class RegistrationResponse(Client, kw_only=True):
 
 
 @extensible
-class ClientUpdate(Aboutness, kw_only=True):
+class ClientUpdate(Aboutness, kw_only=True, frozen=True):
     """What a PUT may change; what it leaves out goes back to its default."""
 
-    scope: str | None | UnsetType = UNSET
-    redirect_uris: list[str] | None | UnsetType = UNSET
-    cds_status: ClientStatus | None | UnsetType = UNSET
-    cds_default_scope: str | None | UnsetType = UNSET
-    cds_default_redirect_uri: str | None | UnsetType = UNSET
-    cds_default_authorization_details: Details | None | UnsetType = UNSET
+    scope: str | UnsetType | None = UNSET
+    redirect_uris: list[str] | UnsetType | None = UNSET
+    cds_status: ClientStatus | UnsetType | None = UNSET
+    cds_default_scope: str | UnsetType | None = UNSET
+    cds_default_redirect_uri: str | UnsetType | None = UNSET
+    cds_default_authorization_details: Details | UnsetType | None = UNSET
 
 
-class ClientListing(Struct):
+class ClientListing(Struct, frozen=True):
     """CDS-WG1-02 5.3."""
 
     clients: list[Client]
@@ -73,7 +73,7 @@ class ClientListing(Struct):
     previous: str | None
 
 
-class MessageListing(Struct):
+class MessageListing(Struct, frozen=True):
     """CDS-WG1-02 6.8."""
 
     outstanding: list[Message]
@@ -87,42 +87,42 @@ class MessageListing(Struct):
     read_previous: str | None
 
 
-class SubmittedField(Struct, kw_only=True):
+class SubmittedField(Struct, kw_only=True, frozen=True):
     """One answer of a client_submission."""
 
     field: Annotated[str, Meta(min_length=1, max_length=128)]
-    description: Text | None | UnsetType = UNSET
-    uri: str | None | UnsetType = UNSET
+    description: Text | UnsetType | None = UNSET
+    uri: str | UnsetType | None = UNSET
 
 
 @extensible
-class NewMessage(Struct, kw_only=True):
+class NewMessage(Struct, kw_only=True, frozen=True):
     """CDS-WG1-02 6.9."""
 
     type: Literal["private_message", "production_request", "support_request", "grant_request", "client_submission"]
-    previous_uri: str | None | UnsetType = UNSET
+    previous_uri: str | UnsetType | None = UNSET
     name: Line
     description: Text
-    related_uri: str | None | UnsetType = UNSET
-    updates_requested: list[SubmittedField] | None | UnsetType = UNSET
-    grants_requested: list[GrantRequest] | None | UnsetType = UNSET
-    attachments: Annotated[list[MessageAttachment], Meta(max_length=100)] | None | UnsetType = UNSET
+    related_uri: str | UnsetType | None = UNSET
+    updates_requested: list[SubmittedField] | UnsetType | None = UNSET
+    grants_requested: list[GrantRequest] | UnsetType | None = UNSET
+    attachments: Annotated[list[MessageAttachment], Meta(max_length=100)] | UnsetType | None = UNSET
 
 
 @extensible
-class MessageUpdate(Struct, kw_only=True):
+class MessageUpdate(Struct, kw_only=True, frozen=True):
     """CDS-WG1-02 6.11."""
 
     read: bool | UnsetType = UNSET
 
 
-class CredentialWithSecret(Credential, kw_only=True):
+class CredentialWithSecret(Credential, kw_only=True, frozen=True):
     """CDS-WG1-02 7.1: to its Client a Credential always shows its secret."""
 
     client_secret: str
 
 
-class CredentialListing(Struct):
+class CredentialListing(Struct, frozen=True):
     """CDS-WG1-02 7.3."""
 
     credentials: list[CredentialWithSecret]
@@ -131,20 +131,20 @@ class CredentialListing(Struct):
 
 
 @extensible
-class NewCredential(Struct, kw_only=True):
+class NewCredential(Struct, kw_only=True, frozen=True):
     """CDS-WG1-02 7.5."""
 
     client_id: str
 
 
 @extensible
-class CredentialUpdate(Struct, kw_only=True):
+class CredentialUpdate(Struct, kw_only=True, frozen=True):
     """CDS-WG1-02 7.6."""
 
     client_secret_expires_at: Seconds | UnsetType = UNSET
 
 
-class GrantListing(Struct):
+class GrantListing(Struct, frozen=True):
     """CDS-WG1-02 8.4."""
 
     grants: list[Grant]
@@ -153,7 +153,7 @@ class GrantListing(Struct):
 
 
 @extensible
-class GrantUpdate(Struct, kw_only=True):
+class GrantUpdate(Struct, kw_only=True, frozen=True):
     """CDS-WG1-02 8.6."""
 
     status: Literal["closed"] | UnsetType = UNSET
@@ -161,7 +161,7 @@ class GrantUpdate(Struct, kw_only=True):
     authorization_details: Details | UnsetType = UNSET
 
 
-class FileListing(Struct):
+class FileListing(Struct, frozen=True):
     """CDS-WG1-02 9.2."""
 
     files: list[ServerProvidedFile]
@@ -169,18 +169,18 @@ class FileListing(Struct):
     previous: str | None
 
 
-class OnboardingReport(Struct, kw_only=True):
+class OnboardingReport(Struct, kw_only=True, frozen=True):
     """What a checkout or an e-sign service of the utility reports."""
 
     message_id: str
     status: Literal["pending", "complete", "rejected", "errored"]
-    description: Text | None | UnsetType = UNSET
-    receipt_uri: str | None | UnsetType = UNSET
-    amount: float | None | UnsetType = UNSET
-    currency: str | None | UnsetType = UNSET
+    description: Text | UnsetType | None = UNSET
+    receipt_uri: str | UnsetType | None = UNSET
+    amount: float | UnsetType | None = UNSET
+    currency: str | UnsetType | None = UNSET
 
 
-class ReportTaken(Struct):
+class ReportTaken(Struct, frozen=True):
     """How far the request is then."""
 
     message_id: str

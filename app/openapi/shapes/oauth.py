@@ -10,7 +10,7 @@ Details = list[dict[str, Any]]
 
 
 @extensible
-class TokenRequest(Struct, kw_only=True):
+class TokenRequest(Struct, kw_only=True, frozen=True):
     """RFC 6749 4.1.3, 4.4.2 and 6; RFC 9396 5."""
 
     grant_type: Literal["client_credentials", "authorization_code", "refresh_token"]
@@ -23,7 +23,7 @@ class TokenRequest(Struct, kw_only=True):
     client_id: str | UnsetType = UNSET
 
 
-class TokenResponse(Struct, kw_only=True):
+class TokenResponse(Struct, kw_only=True, frozen=True):
     """RFC 6749 5.1; RFC 9396 7."""
 
     access_token: str
@@ -35,7 +35,7 @@ class TokenResponse(Struct, kw_only=True):
 
 
 @extensible
-class RevocationRequest(Struct, kw_only=True):
+class RevocationRequest(Struct, kw_only=True, frozen=True):
     """RFC 7009 2.1."""
 
     token: str
@@ -44,14 +44,14 @@ class RevocationRequest(Struct, kw_only=True):
 
 
 @extensible
-class IntrospectionRequest(Struct, kw_only=True):
+class IntrospectionRequest(Struct, kw_only=True, frozen=True):
     """RFC 7662 2.1."""
 
     token: str
     token_type_hint: str | UnsetType = UNSET
 
 
-class OpenedGrant(Struct):
+class OpenedGrant(Struct, frozen=True):
     """What a grant admin token opens."""
 
     grant_id: str
@@ -60,7 +60,7 @@ class OpenedGrant(Struct):
     authorization_details: Details
 
 
-class IntrospectionResponse(Struct, kw_only=True):
+class IntrospectionResponse(Struct, kw_only=True, frozen=True):
     """RFC 7662 2.2; RFC 9396 9.2."""
 
     active: bool
@@ -78,7 +78,7 @@ class IntrospectionResponse(Struct, kw_only=True):
 
 
 @extensible
-class AuthorizationRequest(Struct, kw_only=True):
+class AuthorizationRequest(Struct, kw_only=True, frozen=True):
     """RFC 6749 4.1.1, RFC 7636 4.3, RFC 9396 3; CDS-WG1-02 8.3."""
 
     client_id: str | UnsetType = UNSET
@@ -95,7 +95,7 @@ class AuthorizationRequest(Struct, kw_only=True):
     request_uri: str | UnsetType = UNSET
 
 
-class PushedRequest(Struct):
+class PushedRequest(Struct, frozen=True):
     """RFC 9126 2.2."""
 
     request_uri: str

@@ -1,4 +1,4 @@
-"""Objects and bodies of the operator API (`app.operator`): the fields of the specifications, and what Clients do not see.
+"""Objects and bodies of the operator API: the fields of the specifications, and what Clients do not see.
 
 Bodies are exact: whoever misspells a field is told.
 """
@@ -34,17 +34,17 @@ from app.schemas.registrations import Evidence, RegistrationStatus, RequirementS
 called("Event", FeedEvent)
 
 EventType = Annotated[str, Meta(extra_json_schema={"enum": [EVERYTHING, *sorted(EVENT_TYPES)]})]
-Reason = Text | None | UnsetType
+Reason = Text | UnsetType | None
 
 
-class FieldFile(Struct):
+class FieldFile(Struct, frozen=True):
     """An image or a PDF in a registration field."""
 
     field_name: str
     download_uri: str
 
 
-class OperatorAttachment(Struct):
+class OperatorAttachment(Struct, frozen=True):
     """An attachment without its bytes."""
 
     filename: str
@@ -53,41 +53,42 @@ class OperatorAttachment(Struct):
     download_uri: str
 
 
-class OperatorMessageDocument(Message, kw_only=True):
+class OperatorMessageDocument(Message, kw_only=True, frozen=True):
     """A Message to look at."""
 
     registration_id: str
-    attachments: list[OperatorAttachment] | UnsetType = UNSET
+    # The other attachments have bytes instead of a link: what this describes is not a Message to anybody else.
+    attachments: list[OperatorAttachment] | UnsetType = UNSET  # type: ignore[assignment]
 
 
-class OperatorMessage(OperatorMessageDocument, kw_only=True):
+class OperatorMessage(OperatorMessageDocument, kw_only=True, frozen=True):
     """A Message to work with."""
 
     waiting: bool
     field_files: list[FieldFile] | UnsetType = UNSET
 
 
-class Question(Struct):
+class Question(Struct, frozen=True):
     """What there is to decide in an exchange."""
 
     message_id: str
     decisions: list[MessageStatus]
 
 
-class OperatorMessageDetails(OperatorMessage, kw_only=True):
+class OperatorMessageDetails(OperatorMessage, kw_only=True, frozen=True):
     """A Message with its exchange."""
 
     thread: list[OperatorMessage]
     question: Question | None
 
 
-class InboxEntry(OperatorMessageDocument, kw_only=True):
+class InboxEntry(OperatorMessageDocument, kw_only=True, frozen=True):
     """A Message that waits."""
 
     age_seconds: int
 
 
-class OperatorClient(Client, kw_only=True):
+class OperatorClient(Client, kw_only=True, frozen=True):
     """A Client Object, and what became of it."""
 
     registration_id: str
@@ -96,13 +97,13 @@ class OperatorClient(Client, kw_only=True):
     pending_changes: dict[str, str]
 
 
-class OperatorCredential(Credential, kw_only=True):
+class OperatorCredential(Credential, kw_only=True, frozen=True):
     """A Credential; it never has its secret here."""
 
     registration_id: str
 
 
-class OperatorGrant(Grant, kw_only=True):
+class OperatorGrant(Grant, kw_only=True, frozen=True):
     """A Grant, and what is the matter with it."""
 
     registration_id: str
@@ -110,13 +111,13 @@ class OperatorGrant(Grant, kw_only=True):
     withheld: list[Withheld]
 
 
-class OperatorFileDetails(ServerProvidedFile, kw_only=True):
+class OperatorFileDetails(ServerProvidedFile, kw_only=True, frozen=True):
     """A file, and who has it."""
 
     shares: list[OperatorGrant]
 
 
-class OnboardingStep(Struct):
+class OnboardingStep(Struct, frozen=True):
     """How far a step is."""
 
     registration_field: str
@@ -124,7 +125,7 @@ class OnboardingStep(Struct):
     message_id: str | None
 
 
-class OnboardingStepDetails(OnboardingStep, kw_only=True):
+class OnboardingStepDetails(OnboardingStep, kw_only=True, frozen=True):
     """A step, what it asks for, and what was done."""
 
     type: str | None
@@ -133,8 +134,8 @@ class OnboardingStepDetails(OnboardingStep, kw_only=True):
     message: OperatorMessageDocument | None
 
 
-class OperatorRegistration(Struct, kw_only=True):
-    """A registration."""
+class RegistrationFacts(Struct, kw_only=True, frozen=True):
+    """What is known of a registration."""
 
     registration_id: str
     created: datetime
@@ -145,10 +146,15 @@ class OperatorRegistration(Struct, kw_only=True):
     client_metadata: dict[str, Any]
     field_values: dict[str, Any]
     field_files: list[FieldFile]
+
+
+class OperatorRegistration(RegistrationFacts, kw_only=True, frozen=True):
+    """A registration."""
+
     onboarding: list[OnboardingStep]
 
 
-class OperatorRegistrationDetails(OperatorRegistration, kw_only=True):
+class OperatorRegistrationDetails(RegistrationFacts, kw_only=True, frozen=True):
     """A registration with all that belongs to it."""
 
     onboarding: list[OnboardingStepDetails]
@@ -160,7 +166,7 @@ class OperatorRegistrationDetails(OperatorRegistration, kw_only=True):
     files: list[ServerProvidedFile]
 
 
-class RegistrationListing(Struct):
+class RegistrationListing(Struct, frozen=True):
     """A page of registrations."""
 
     registrations: list[OperatorRegistration]
@@ -169,15 +175,15 @@ class RegistrationListing(Struct):
 
 
 @exact
-class RegistrationChange(Struct, kw_only=True):
+class RegistrationChange(Struct, kw_only=True, frozen=True):
     """What an operator changes about a registration."""
 
-    status: RegistrationStatus | None | UnsetType = UNSET
-    notes: Text | None | UnsetType = UNSET
+    status: RegistrationStatus | UnsetType | None = UNSET
+    notes: Text | UnsetType | None = UNSET
     description: Reason = UNSET
 
 
-class OperatorMessageListing(Struct):
+class OperatorMessageListing(Struct, frozen=True):
     """A page of Messages."""
 
     messages: list[OperatorMessage]
@@ -186,7 +192,7 @@ class OperatorMessageListing(Struct):
 
 
 @exact
-class MessageFromServer(Struct, kw_only=True):
+class MessageFromServer(Struct, kw_only=True, frozen=True):
     """What an operator writes to a registration (CDS-WG1-02 6.2)."""
 
     type: Literal[
@@ -195,62 +201,62 @@ class MessageFromServer(Struct, kw_only=True):
     ]  # fmt: skip
     name: Line
     description: Text
-    previous_uri: str | None | UnsetType = UNSET
-    related_uri: str | None | UnsetType = UNSET
-    related_type: RelatedType | None | UnsetType = UNSET
-    updates_requested: list[UpdateRequest] | None | UnsetType = UNSET
-    amount: Decimal | None | UnsetType = UNSET
-    currency: str | None | UnsetType = UNSET
-    attachments: Annotated[list[MessageAttachment], Meta(max_length=100)] | None | UnsetType = UNSET
+    previous_uri: str | UnsetType | None = UNSET
+    related_uri: str | UnsetType | None = UNSET
+    related_type: RelatedType | UnsetType | None = UNSET
+    updates_requested: list[UpdateRequest] | UnsetType | None = UNSET
+    amount: Decimal | UnsetType | None = UNSET
+    currency: str | UnsetType | None = UNSET
+    attachments: Annotated[list[MessageAttachment], Meta(max_length=100)] | UnsetType | None = UNSET
 
 
 @exact
-class Decision(Struct, kw_only=True):
+class Decision(Struct, kw_only=True, frozen=True):
     """What an operator decides about a Message."""
 
     status: MessageStatus
     description: Reason = UNSET
-    receipt_uri: str | None | UnsetType = UNSET
-    file_ids: list[str] | None | UnsetType = UNSET
+    receipt_uri: str | UnsetType | None = UNSET
+    file_ids: list[str] | UnsetType | None = UNSET
 
 
 @extensible
-class ClientChange(Aboutness, kw_only=True):
+class ClientChange(Aboutness, kw_only=True, frozen=True):
     """Fields of a Client Object that an operator changes, registration fields among them."""
 
-    scope: str | None | UnsetType = UNSET
-    redirect_uris: list[str] | None | UnsetType = UNSET
-    cds_status: ClientStatus | None | UnsetType = UNSET
-    cds_status_options: list[ClientStatus] | None | UnsetType = UNSET
-    cds_default_scope: str | None | UnsetType = UNSET
-    cds_default_redirect_uri: str | None | UnsetType = UNSET
-    cds_default_authorization_details: Details | None | UnsetType = UNSET
+    scope: str | UnsetType | None = UNSET
+    redirect_uris: list[str] | UnsetType | None = UNSET
+    cds_status: ClientStatus | UnsetType | None = UNSET
+    cds_status_options: list[ClientStatus] | UnsetType | None = UNSET
+    cds_default_scope: str | UnsetType | None = UNSET
+    cds_default_redirect_uri: str | UnsetType | None = UNSET
+    cds_default_authorization_details: Details | UnsetType | None = UNSET
     description: Reason = UNSET
 
 
 @exact
-class Explanation(Struct, kw_only=True):
+class Explanation(Struct, kw_only=True, frozen=True):
     """What the Client reads about it."""
 
     description: Reason = UNSET
 
 
 @exact
-class CredentialOf(Struct, kw_only=True):
+class CredentialOf(Struct, kw_only=True, frozen=True):
     """Nothing is needed: the path says whose."""
 
     client_id: Any = UNSET
 
 
 @exact
-class CredentialExpiry(Struct, kw_only=True):
+class CredentialExpiry(Struct, kw_only=True, frozen=True):
     """When a Credential expires; at once without a time."""
 
-    client_secret_expires_at: Annotated[int, Meta(ge=1, le=253_402_300_799)] | None | UnsetType = UNSET
+    client_secret_expires_at: Annotated[int, Meta(ge=1, le=253_402_300_799)] | UnsetType | None = UNSET
     description: Reason = UNSET
 
 
-class OperatorCredentialListing(Struct):
+class OperatorCredentialListing(Struct, frozen=True):
     """A page of Credentials."""
 
     credentials: list[OperatorCredential]
@@ -258,7 +264,7 @@ class OperatorCredentialListing(Struct):
     previous: str | None
 
 
-class OperatorGrantListing(Struct):
+class OperatorGrantListing(Struct, frozen=True):
     """A page of Grants."""
 
     grants: list[OperatorGrant]
@@ -267,43 +273,43 @@ class OperatorGrantListing(Struct):
 
 
 @exact
-class NewGrant(Struct, kw_only=True):
+class NewGrant(Struct, kw_only=True, frozen=True):
     """The terms of a Grant."""
 
     client_id: str
-    scope: str | None | UnsetType = UNSET
-    authorization_details: Details | None | UnsetType = UNSET
-    status: GrantStatus | None | UnsetType = UNSET
-    not_before: datetime | None | UnsetType = UNSET
-    not_after: datetime | None | UnsetType = UNSET
-    expires: datetime | None | UnsetType = UNSET
-    eta: datetime | None | UnsetType = UNSET
-    parent: str | None | UnsetType = UNSET
-    replacing: list[str] | None | UnsetType = UNSET
+    scope: str | UnsetType | None = UNSET
+    authorization_details: Details | UnsetType | None = UNSET
+    status: GrantStatus | UnsetType | None = UNSET
+    not_before: datetime | UnsetType | None = UNSET
+    not_after: datetime | UnsetType | None = UNSET
+    expires: datetime | UnsetType | None = UNSET
+    eta: datetime | UnsetType | None = UNSET
+    parent: str | UnsetType | None = UNSET
+    replacing: list[str] | UnsetType | None = UNSET
 
 
 @exact
-class GrantChange(Struct, kw_only=True):
+class GrantChange(Struct, kw_only=True, frozen=True):
     """What an operator changes about a Grant; `expires: null` is never."""
 
-    status: GrantStatus | None | UnsetType = UNSET
-    enabled_scope: str | None | UnsetType = UNSET
-    enabled_authorization_details: Details | None | UnsetType = UNSET
-    eta: datetime | None | UnsetType = UNSET
-    not_after: datetime | None | UnsetType = UNSET
-    expires: datetime | None | UnsetType = UNSET
+    status: GrantStatus | UnsetType | None = UNSET
+    enabled_scope: str | UnsetType | None = UNSET
+    enabled_authorization_details: Details | UnsetType | None = UNSET
+    eta: datetime | UnsetType | None = UNSET
+    not_after: datetime | UnsetType | None = UNSET
+    expires: datetime | UnsetType | None = UNSET
     description: Reason = UNSET
 
 
 @exact
-class GrantDecision(Struct, kw_only=True):
+class GrantDecision(Struct, kw_only=True, frozen=True):
     """Whether a Client gets what it has asked to change about a Grant."""
 
     status: Literal["complete", "rejected"]
     description: Reason = UNSET
 
 
-class OperatorFileListing(Struct):
+class OperatorFileListing(Struct, frozen=True):
     """A page of the library."""
 
     files: list[ServerProvidedFile]
@@ -312,7 +318,7 @@ class OperatorFileListing(Struct):
 
 
 @exact
-class FileUpload(Struct, kw_only=True):
+class FileUpload(Struct, kw_only=True, frozen=True):
     """A form with a file."""
 
     file: bytes
@@ -322,30 +328,30 @@ class FileUpload(Struct, kw_only=True):
 
 
 @exact
-class FileChange(Struct, kw_only=True):
+class FileChange(Struct, kw_only=True, frozen=True):
     """What is said about a file."""
 
-    name: str | None | UnsetType = UNSET
-    mime_type: str | None | UnsetType = UNSET
-    description: str | None | UnsetType = UNSET
+    name: str | UnsetType | None = UNSET
+    mime_type: str | UnsetType | None = UNSET
+    description: str | UnsetType | None = UNSET
 
 
 @exact
-class ShareOfFile(Struct, kw_only=True):
+class ShareOfFile(Struct, kw_only=True, frozen=True):
     """With whom a file is shared."""
 
     client_id: str
-    scope: str | None | UnsetType = UNSET
+    scope: str | UnsetType | None = UNSET
 
 
 @exact
-class Share(ShareOfFile, kw_only=True):
+class Share(ShareOfFile, kw_only=True, frozen=True):
     """Several files with one Grant."""
 
     file_ids: list[str]
 
 
-class EventListing(Struct):
+class EventListing(Struct, frozen=True):
     """A page of events."""
 
     events: list[FeedEvent]
@@ -353,7 +359,7 @@ class EventListing(Struct):
     previous: str | None
 
 
-class AuditListing(Struct):
+class AuditListing(Struct, frozen=True):
     """A page of the audit log."""
 
     audit: list[AuditRecord]
@@ -361,14 +367,14 @@ class AuditListing(Struct):
     previous: str | None
 
 
-class WaitingCount(Struct):
+class WaitingCount(Struct, frozen=True):
     """How many Messages of a type wait."""
 
     count: int
     oldest: datetime | None
 
 
-class StoreVitals(Struct):
+class StoreVitals(Struct, frozen=True):
     """How the store is."""
 
     round_trip_ms: float
@@ -376,7 +382,7 @@ class StoreVitals(Struct):
     feed_backlog: int
 
 
-class Overview(Struct):
+class Overview(Struct, frozen=True):
     """The first page of the console."""
 
     registrations: dict[RegistrationStatus, int]
@@ -389,7 +395,7 @@ class Overview(Struct):
     store: StoreVitals
 
 
-class Operator(Struct):
+class Operator(Struct, frozen=True):
     """Who works here."""
 
     name: str
@@ -397,7 +403,7 @@ class Operator(Struct):
     created: datetime | None
 
 
-class OperatorListing(Struct):
+class OperatorListing(Struct, frozen=True):
     """All operators."""
 
     operators: list[Operator]
@@ -406,21 +412,21 @@ class OperatorListing(Struct):
 
 
 @exact
-class NewOperator(Struct):
+class NewOperator(Struct, frozen=True):
     """Who is to work here."""
 
     name: Annotated[str, Meta(pattern=r"^(?!bootstrap$)[A-Za-z0-9][A-Za-z0-9._@-]{0,63}$")]
     role: Role
 
 
-class OperatorWithKey(Operator, kw_only=True):
+class OperatorWithKey(Operator, kw_only=True, frozen=True):
     """A new operator."""
 
     key: str
 
 
 @exact
-class NewWebhook(Struct, kw_only=True):
+class NewWebhook(Struct, kw_only=True, frozen=True):
     """Where to send what."""
 
     url: str
@@ -429,7 +435,7 @@ class NewWebhook(Struct, kw_only=True):
 
 
 @exact
-class WebhookChange(Struct, kw_only=True):
+class WebhookChange(Struct, kw_only=True, frozen=True):
     """What is different from now on."""
 
     url: str | UnsetType = UNSET
@@ -438,13 +444,13 @@ class WebhookChange(Struct, kw_only=True):
     status: WebhookStatus | UnsetType = UNSET
 
 
-class WebhookWithSecret(Webhook, kw_only=True):
+class WebhookWithSecret(Webhook, kw_only=True, frozen=True):
     """A webhook whose secret is new."""
 
     secret: str
 
 
-class WebhookListing(Struct):
+class WebhookListing(Struct, frozen=True):
     """All webhooks."""
 
     webhooks: list[Webhook]
@@ -452,7 +458,7 @@ class WebhookListing(Struct):
     previous: str | None
 
 
-class DeliveryListing(Struct):
+class DeliveryListing(Struct, frozen=True):
     """A page of deliveries."""
 
     deliveries: list[Delivery]
@@ -460,24 +466,24 @@ class DeliveryListing(Struct):
     previous: str | None
 
 
-class Replayed(Struct):
+class Replayed(Struct, frozen=True):
     """How many are tried again."""
 
     replayed: int
 
 
 @extensible
-class NewBroadcast(Struct, kw_only=True):
+class NewBroadcast(Struct, kw_only=True, frozen=True):
     """What is written to whom."""
 
     name: Annotated[str, Meta(max_length=256, pattern=LINE_WITH_WORDS)]
     description: Annotated[str, Meta(max_length=65536, pattern=TEXT_WITH_WORDS)]
-    related_uri: str | None | UnsetType = UNSET
-    related_type: RelatedType | None | UnsetType = UNSET
-    scopes: list[str] | None | UnsetType = UNSET
+    related_uri: str | UnsetType | None = UNSET
+    related_type: RelatedType | UnsetType | None = UNSET
+    scopes: list[str] | UnsetType | None = UNSET
 
 
-class BroadcastListing(Struct):
+class BroadcastListing(Struct, frozen=True):
     """A page of broadcasts."""
 
     broadcasts: list[Broadcast]
@@ -485,7 +491,7 @@ class BroadcastListing(Struct):
     previous: str | None
 
 
-class PreviewMessage(Struct, kw_only=True):
+class PreviewMessage(Struct, kw_only=True, frozen=True):
     """A notification before it is sent."""
 
     previous_uri: None
@@ -501,7 +507,7 @@ class PreviewMessage(Struct, kw_only=True):
     related_type: RelatedType | UnsetType = UNSET
 
 
-class BroadcastPreview(Struct):
+class BroadcastPreview(Struct, frozen=True):
     """What a broadcast would do."""
 
     recipients: int

@@ -12,14 +12,14 @@ from app.openapi.schemas import extensible
 Limit = Annotated[Any, Meta(extra_json_schema={"anyOf": [{"type": "number"}, {"type": "string"}]})]
 
 
-class FieldProblem(Struct):
+class FieldProblem(Struct, frozen=True):
     """The field at fault."""
 
     field: str
     detail: str
 
 
-class Problem(Struct):
+class Problem(Struct, frozen=True):
     """Problem details (RFC 9457)."""
 
     type: Literal["about:blank"]
@@ -32,7 +32,7 @@ class Problem(Struct):
     errors: list[FieldProblem] | UnsetType = UNSET
 
 
-class OAuthError(Struct):
+class OAuthError(Struct, frozen=True):
     """An OAuth error (RFC 6749 5.2)."""
 
     error: str
@@ -40,7 +40,7 @@ class OAuthError(Struct):
 
 
 @extensible
-class ServerMetadata(Struct, kw_only=True):
+class ServerMetadata(Struct, kw_only=True, frozen=True):
     """CDS-WG1-01 3.2."""
 
     cds_metadata_version: Literal["v1"]
@@ -59,7 +59,7 @@ class ServerMetadata(Struct, kw_only=True):
 
 
 @extensible
-class RegistrationField(Struct, kw_only=True):
+class RegistrationField(Struct, kw_only=True, frozen=True):
     """CDS-WG1-02 3.5."""
 
     id: str
@@ -75,7 +75,7 @@ class RegistrationField(Struct, kw_only=True):
     currency: str | UnsetType = UNSET
 
 
-class AuthorizationDetailsFieldChoice(Struct):
+class AuthorizationDetailsFieldChoice(Struct, frozen=True):
     """CDS-WG1-02 3.10."""
 
     id: str
@@ -85,7 +85,7 @@ class AuthorizationDetailsFieldChoice(Struct):
 
 
 @extensible
-class AuthorizationDetailsField(Struct, kw_only=True):
+class AuthorizationDetailsField(Struct, kw_only=True, frozen=True):
     """CDS-WG1-02 3.8."""
 
     id: str
@@ -102,7 +102,7 @@ class AuthorizationDetailsField(Struct, kw_only=True):
 
 
 @extensible
-class ScopeDescription(Struct, kw_only=True):
+class ScopeDescription(Struct, kw_only=True, frozen=True):
     """CDS-WG1-02 3.4."""
 
     id: str
@@ -123,7 +123,7 @@ class ScopeDescription(Struct, kw_only=True):
 
 
 @extensible
-class AuthorizationServerMetadata(Struct, kw_only=True):
+class AuthorizationServerMetadata(Struct, kw_only=True, frozen=True):
     """RFC 8414 2 and CDS-WG1-02 3.2."""
 
     issuer: str
@@ -161,14 +161,14 @@ class AuthorizationServerMetadata(Struct, kw_only=True):
     cds_registration_fields: dict[str, RegistrationField]
 
 
-class JwkSet(Struct):
+class JwkSet(Struct, frozen=True):
     """RFC 7517 5."""
 
     keys: list[dict[str, Any]]
 
 
 @extensible
-class CoverageEntry(Struct, kw_only=True):
+class CoverageEntry(Struct, kw_only=True, frozen=True):
     """CDS-WG1-01 4.3."""
 
     id: str
@@ -189,7 +189,7 @@ class CoverageEntry(Struct, kw_only=True):
     geojson_resource: str | UnsetType = UNSET
 
 
-class CoverageListing(Struct):
+class CoverageListing(Struct, frozen=True):
     """CDS-WG1-01 4.1."""
 
     coverage_entries: list[CoverageEntry]
