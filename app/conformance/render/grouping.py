@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
+from itertools import groupby
 
 import msgspec
 
@@ -38,15 +39,19 @@ def sections_of(report: Report) -> list[Section]:
     ]
 
 
+def by_document(sections: Sequence[Section]) -> list[tuple[str, list[Section]]]:
+    """Sections under the number of their document."""
+    return [(document, list(own)) for document, own in groupby(sections, lambda section: section.document)]
+
+
 def section_key(clause: Clause) -> str:
     """Document and section of a clause."""
     return clause.id.rpartition("-")[0]
 
 
 def document_title(document: str) -> str:
-    """What a document is called, with its number where the name does not have it."""
-    title = titles().get(document, "")
-    return title if document in title else f"{document[:3]} {document[3:]} {title}".strip()
+    """What a document is called."""
+    return titles().get(document, document)
 
 
 def level_words(clause: Clause) -> str:

@@ -1,16 +1,18 @@
 """A report as one page that needs nothing else: no script, no file beside it."""
 
-from collections.abc import Sequence
-from itertools import groupby
+import re
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
+from markupsafe import Markup, escape
 
 from app.conformance.checks import Status
-from app.conformance.render.grouping import Section, document_title, level_words, sections_of
+from app.conformance.render.grouping import by_document, document_title, level_words, sections_of
 from app.conformance.render.words import answer_text, evidence_of, request_text
 from app.conformance.runner import Report
 
 ORDER = (Status.FAILED, Status.WARNED, Status.PASSED, Status.SKIPPED)
+
+_CODE = re.compile(r"`([^`]+)`")
 
 
 def html_page(report: Report) -> str:
@@ -30,9 +32,10 @@ def html_page(report: Report) -> str:
         "request_of": request_text,
         "answer_of": answer_text,
     }
+    pages.filters["code"] = with_code
     return pages.get_template("report.html").render(report=report, documents=by_document(sections_of(report)))
 
 
-def by_document(sections: Sequence[Section]) -> list[tuple[str, list[Section]]]:
-    """Sections under the name of their document."""
-    return [(document, list(own)) for document, own in groupby(sections, lambda section: section.document)]
+def with_code(text: str) -> Markup:
+    """Text whose words in backticks are code."""
+    return Markup(_CODE.sub(r"<code>\1</code>", str(escape(text))))  # noqa: S704 -- escaped before

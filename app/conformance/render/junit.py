@@ -2,7 +2,7 @@
 
 import re
 from typing import Final
-from xml.etree import ElementTree
+from xml.etree import ElementTree as ET
 
 from app.conformance.checks import Status
 from app.conformance.render.grouping import Section, level_words, sections_of
@@ -15,19 +15,20 @@ _UNWRITABLE: Final = re.compile("[^\t\n\r -\ud7ff\ue000-\ufffd\U00010000-\U0010f
 
 def junit_document(report: Report) -> bytes:
     """The report as XML; a run that could not begin is one case that has an error."""
-    root = ElementTree.Element("testsuites", name=f"CDS conformance of {report.url}", time=f"{report.seconds:.1f}")
+    root = ET.Element("testsuites", name=f"CDS conformance of {report.url}", time=f"{report.seconds:.1f}")
     for section in sections_of(report):
         _add_suite(root, section, report)
     if report.problem:
-        suite = ElementTree.SubElement(root, "testsuite", name="discovery", tests="1", errors="1")
-        case = ElementTree.SubElement(suite, "testcase", classname="discovery", name="a CDS server answers")
-        ElementTree.SubElement(case, "error", message=_writable(report.problem))
-    ElementTree.indent(root)
-    return ElementTree.tostring(root, encoding="utf-8", xml_declaration=True) + b"\n"
+        suite = ET.SubElement(root, "testsuite", name="discovery", tests="1", errors="1")
+        case = ET.SubElement(suite, "testcase", classname="discovery", name="a CDS server answers")
+        ET.SubElement(case, "error", message=_writable(report.problem))
+    ET.indent(root)
+    written: bytes = ET.tostring(root, encoding="utf-8", xml_declaration=True)
+    return written + b"\n"
 
 
-def _add_suite(root: ElementTree.Element, section: Section, report: Report) -> None:
-    suite = ElementTree.SubElement(
+def _add_suite(root: ET.Element, section: Section, report: Report) -> None:
+    suite = ET.SubElement(
         root,
         "testsuite",
         name=f"{section.key} {section.title}".strip(),
@@ -41,9 +42,9 @@ def _add_suite(root: ElementTree.Element, section: Section, report: Report) -> N
         _add_case(suite, result, section)
 
 
-def _add_case(suite: ElementTree.Element, result: ClauseResult, section: Section) -> None:
+def _add_case(suite: ET.Element, result: ClauseResult, section: Section) -> None:
     seconds = sum(check.milliseconds for check in result.checks) / 1000
-    case = ElementTree.SubElement(
+    case = ET.SubElement(
         suite,
         "testcase",
         classname=section.key,
@@ -51,12 +52,12 @@ def _add_case(suite: ElementTree.Element, result: ClauseResult, section: Section
         time=f"{seconds:.3f}",
     )
     if result.status is Status.FAILED:
-        failure = ElementTree.SubElement(case, "failure", message=_writable(result.reason), type="violation")
+        failure = ET.SubElement(case, "failure", message=_writable(result.reason), type="violation")
         failure.text = _writable(_told(result))
     elif result.status is Status.SKIPPED:
-        ElementTree.SubElement(case, "skipped", message=_writable(result.reason))
+        ET.SubElement(case, "skipped", message=_writable(result.reason))
     elif result.status is Status.WARNED:
-        ElementTree.SubElement(case, "system-out").text = _writable(f"warning: {result.reason}\n\n{_told(result)}")
+        ET.SubElement(case, "system-out").text = _writable(f"warning: {result.reason}\n\n{_told(result)}")
 
 
 def _told(result: ClauseResult) -> str:

@@ -1,6 +1,6 @@
 """A report on a terminal: a line of progress, then what is wrong, then a table."""
 
-from types import TracebackType
+from collections.abc import Sequence
 from typing import Final, Self
 
 from rich.console import Console
@@ -11,7 +11,7 @@ from rich.table import Table
 from rich.text import Text
 
 from app.conformance.checks import Status
-from app.conformance.render.grouping import document_title, level_words, sections_of
+from app.conformance.render.grouping import Section, by_document, document_title, level_words, sections_of
 from app.conformance.render.words import answer_text, evidence_of, request_text
 from app.conformance.runner import ClauseResult, Progress, Report
 
@@ -47,9 +47,7 @@ class ProgressLine:
         self._bar.start()
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self._bar.stop()
 
     def __call__(self, progress: Progress) -> None:
@@ -101,6 +99,11 @@ def _print_violation(result: ClauseResult, console: Console) -> None:
             console.print(Padding(Text("\n".join(f"{sign} {line}" for line in cut), style="dim"), (0, 0, 0, 4)))
 
 
+def _cut(lines: list[str]) -> list[str]:
+    more = len(lines) - BODY_LINES
+    return [*lines[:BODY_LINES], *([f"... {more} lines more"] if more > 0 else [])]
+
+
 def _print_skipped(report: Report, console: Console) -> None:
     console.print()
     for result in report.results:
@@ -110,20 +113,23 @@ def _print_skipped(report: Report, console: Console) -> None:
 
 def _table(report: Report) -> Table:
     table = Table(box=None, pad_edge=False, header_style="bold")
-    table.add_column("section", overflow="fold")
+    table.add_column("section", no_wrap=True)
+    table.add_column("", overflow="fold")
     for status in COLUMNS:
         table.add_column(status.value, justify="right", style=STYLES[status])
-    document = ""
-    for section in sections_of(report):
-        if section.document != document:
-            document = section.document
-            table.add_row()
-            table.add_row(Text(document_title(document), style="bold"))
-        counts = [str(section.count(status) or "") for status in COLUMNS]
-        table.add_row(f"  {section.number:7}{section.title}", *counts)
+    for document, sections in by_document(sections_of(report)):
+        table.add_row()
+        table.add_row(Text(document), Text(document_title(document), style="bold"), *_counts(sections))
+        for section in sections:
+            if section.title:
+                table.add_row(Text(f"  {section.number}"), Text(section.title), *_counts([section]))
     table.add_row()
-    table.add_row(Text("together", style="bold"), *(str(report.count(status)) for status in COLUMNS))
+    table.add_row("", Text("together", style="bold"), *(str(report.count(status)) for status in COLUMNS))
     return table
+
+
+def _counts(sections: Sequence[Section]) -> list[str]:
+    return [str(sum(section.count(status) for section in sections) or "") for status in COLUMNS]
 
 
 def _print_end(report: Report, console: Console) -> None:

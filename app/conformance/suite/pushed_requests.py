@@ -90,7 +90,7 @@ async def a_pushed_request_is_looked_at_at_once(session: Session) -> None:
         ("an unregistered redirect_uri", {"redirect_uri": "https://attacker.example/"}, REFUSED),
         ("an unknown response_type", {"response_type": "nonsense"}, ("unsupported_response_type", "invalid_request")),
     ):
-        answer = await push(session, own, **change)
+        answer = await push(session, own, None, **change)
         require(answer.status == BAD_REQUEST, f"{what} is answered with {answer.status}, not 400", answer)
         require_error(answer, *errors)
 
