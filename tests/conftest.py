@@ -19,8 +19,9 @@ from app.domain.records import Access
 from app.logs import configure
 from app.main import Parts, Service
 from app.settings import Settings
-from app.store.connect import StoreConnection, memory_client
+from app.store.connect import StoreConnection
 from app.store.connection import Connection
+from tests.stores import spare_store
 
 pytest_plugins = ["tests.clause_report"]
 
@@ -214,7 +215,7 @@ async def make_server(demo_catalog: Catalog, clock: Clock) -> AsyncIterator[Make
                     **environment,
                 }
             )
-            own = store or StoreConnection(memory_client(), is_cluster=False, wait_replicas=0)
+            own = store or await spare_store()
             parts = Parts(
                 now=clock,
                 clock=clock.monotonic,
@@ -223,6 +224,8 @@ async def make_server(demo_catalog: Catalog, clock: Clock) -> AsyncIterator[Make
                 operator_identity_provider=operator_identity_provider,
             )
             service = Service(settings, catalog or demo_catalog, parts)
+            if store is None:
+                stack.push_async_callback(own.close)
             await service.start()
             stack.push_async_callback(service.stop)
             transport = httpx.ASGITransport(app=service, raise_app_exceptions=False)

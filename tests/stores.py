@@ -12,23 +12,25 @@ The fixtures are imported by the `conftest.py` of whoever needs them:
 import atexit
 import contextlib
 import functools
+import itertools
 import random
 import shutil
 import socket
 import subprocess
 import tempfile
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import pytest
 from redis import Redis
+from redis.asyncio import Redis as AsyncRedis
 from redis.asyncio import RedisCluster
 from redis.exceptions import RedisError
 
-from app.store.connect import StoreConnection, connect
+from app.store.connect import StoreConnection, client_options, connect
 from app.store.embedded import find_binary
 
 KINDS = ("fakeredis", "valkey", "cluster", "sentinel")
@@ -81,6 +83,34 @@ def start_valkey(path: Path | None = None) -> Servers:
         wait_until(redis.ping)
     servers.url = f"unix:{path}"
     return servers
+
+
+SPARE_DATABASES = 64
+
+
+@functools.cache
+def _spare() -> tuple[Servers, Iterator[int]]:
+    servers = Servers()
+    path = servers.directory / "socket"
+    servers.run(
+        *("--port", "0", "--unixsocket", str(path), "--save", ""),
+        *("--databases", str(SPARE_DATABASES), "--loglevel", "nothing"),
+    )
+    with contextlib.closing(Redis(unix_socket_path=str(path))) as redis:
+        wait_until(redis.ping)
+    servers.url = str(path)
+    return servers, itertools.cycle(range(SPARE_DATABASES))
+
+
+async def spare_store() -> StoreConnection:
+    """An empty store of a service's own: a database of one Valkey that all services in this process share.
+
+    Where it does not matter which store it is, this one is quick: fakeredis takes ten times as long for a script.
+    """
+    servers, numbers = _spare()
+    client: AsyncRedis = AsyncRedis(unix_socket_path=servers.url, db=next(numbers), **client_options())
+    await client.flushdb()
+    return StoreConnection(client, is_cluster=False, wait_replicas=0)
 
 
 def start_cluster(replicas: int = 0, node_timeout_ms: int = 5000) -> Servers:
