@@ -10,6 +10,7 @@ from urllib.parse import urljoin, urlsplit
 import httpx
 
 from tests.conftest import Server
+from tests.html_validity import require_valid
 
 VOID = {"meta", "input", "img", "br", "hr", "link"}
 
@@ -28,7 +29,7 @@ class Form:
 
 
 class View(HTMLParser):
-    """What stands in a page."""
+    """What stands in a page, which has to be valid HTML."""
 
     def __init__(self, response: httpx.Response) -> None:
         super().__init__()
@@ -46,6 +47,8 @@ class View(HTMLParser):
         self._link: dict[str, str] | None = None
         self.feed(response.text)
         assert not self._open, f"not closed: {self._open}"
+        if "x-request-id" in response.headers:  # Pages of identity providers are not ours.
+            require_valid(response.text)
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         values = {name: value or "" for name, value in attrs}
