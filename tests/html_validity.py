@@ -67,7 +67,7 @@ def _lines(page: str, problems: tuple[str, ...]) -> Iterator[str]:
             yield f"  {lines[int(problem.partition(':')[0]) - 1].strip()[:200]}"
 
 
-def planted(page: str) -> tuple[str, ...]:
+def problems_of(page: str) -> tuple[str, ...]:
     """The problems of a page, for the test that sees to it that there are some."""
     if not shutil.which("node"):
         pytest.skip("needs node")
