@@ -7,7 +7,7 @@ from functools import partial
 from itertools import pairwise
 from typing import Final
 
-from app.conformance.checks import Problems, refuse, require, skip_unless
+from app.conformance.checks import Problems, Unavailable, refuse, require, skip_unless
 from app.conformance.formats import is_url, objects, parse_datetime, shown
 from app.conformance.session import Registration, Session, told
 from app.conformance.shapes import OBJECTS, URL_OR_NULL, Shape, lacking
@@ -241,7 +241,7 @@ async def require_since(session: Session, endpoint: str, member: str, id_name: s
     times = sorted({str(one["created"]): time for one in found if (time := parse_datetime(one.get("created")))}.items())
     skip_unless(times, f"there are no {member} with a time of creation")
     for text, time in (times[0], times[-1]):
-        fits = partial(_on_side, name=name, time=time)
+        fits = partial(created_on, name=name, time=time)
         await require_filter(session, endpoint, member, id_name, {name: text}, fits)
     answer = await session.wire.get(
         await session.endpoint(endpoint), await session.as_admin(), params={name: MALFORMED_TIME}
@@ -257,7 +257,16 @@ async def require_distant(session: Session, endpoint: str, member: str, name: st
     )
 
 
-def _on_side(one: Document, name: str, time: datetime) -> bool:
+def creation(one: Document) -> datetime:
+    """When an object was created. Raises: Unavailable: It does not say so."""
+    time = parse_datetime(one.get("created"))
+    if time is None:
+        raise Unavailable("an object has no time of creation")
+    return time
+
+
+def created_on(one: Document, name: str, time: datetime) -> bool:
+    """Whether an object was created on that side of a time (`after` or `before`), or just then."""
     created = parse_datetime(one.get("created"))
     return created is not None and (created >= time if name == "after" else created <= time)
 
