@@ -200,7 +200,7 @@ def read_related(
     stated = submitted.get("related_type")
     if stated is None or stated == derived:
         return uri, derived
-    if derived is not RelatedType.MORE_INFO or stated not in _FREE_LINKS:
+    if derived is not RelatedType.MORE_INFO or not isinstance(stated, str) or stated not in _FREE_LINKS:
         accepted = _FREE_LINKS if derived is RelatedType.MORE_INFO else [derived]
         raise InvalidRequest(f"related_type of this link must be {one_of(sorted(accepted))}.", field="related_type")
     return uri, RelatedType(stated)

@@ -72,7 +72,7 @@ def openapi_document(routes: Iterable[Route], catalog: Catalog, settings: Settin
         "components": {
             "schemas": schemas,
             "responses": dict(sorted(writer.responses.items())),
-            "headers": {name: header for name, header in HEADERS.items() if name != "Redirect"},
+            "headers": HEADERS,
             "securitySchemes": _security_schemes(catalog, settings),
         },
     }

@@ -113,7 +113,7 @@ def _conditions(catalog: Catalog) -> Iterable[Schema]:
 def _extend(schema: Schema | None, properties: dict[str, Schema]) -> None:
     if schema is not None:
         schema["properties"] |= {name: one for name, one in properties.items() if name not in schema["properties"]}
-        schema["patternProperties"] = {TRANSLATED: {"type": "string"}}
+        schema["patternProperties"] = {TRANSLATED: {"anyOf": [{"type": "string", "maxLength": 256}, {"type": "null"}]}}
         schema["additionalProperties"] = True
 
 

@@ -54,9 +54,7 @@ TAG: Final = "Operators: registrations"
 API: Final = "/operator/api/v1"
 SOURCE: Final = "the operator API of this server"
 
-OF_REGISTRATION: Final = Parameter(
-    "registration_id", "Only those of this registration.", {"type": "string", "pattern": "^[A-Za-z0-9_-]+$"}
-)
+OF_REGISTRATION: Final = Parameter("registration_id", "Only those of this registration.")
 
 _REGISTRATION: Final = in_path("registration_id", "The id of a registration.")
 _CLIENT: Final = in_path("client_id", "The id of a Client Object.")

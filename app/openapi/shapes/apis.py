@@ -12,7 +12,7 @@ from app.schemas.clients import Client, ClientStatus
 from app.schemas.credentials import Credential
 from app.schemas.files import ServerProvidedFile
 from app.schemas.grants import Grant
-from app.schemas.messages import GrantRequest, Message, MessageAttachment
+from app.schemas.messages import GrantRequest, Message
 
 _LINE: Final = r"[^\x00-\x1f\x7f-\x9f\u2028\u2029]*"
 _TEXT: Final = r"[^\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f]*"
@@ -95,6 +95,14 @@ class SubmittedField(Struct, kw_only=True, frozen=True):
     uri: str | UnsetType | None = UNSET
 
 
+class NewAttachment(Struct, kw_only=True, frozen=True):
+    """A file that comes along (6.7)."""
+
+    filename: Annotated[str, Meta(min_length=1, max_length=255, pattern=r"^[^\x00-\x1f\x7f-\x9f\u2028\u2029/\\]*$")]
+    mime_type: str
+    data: Annotated[str, Meta(extra_json_schema={"contentEncoding": "base64"})]
+
+
 @extensible
 class NewMessage(Struct, kw_only=True, frozen=True):
     """CDS-WG1-02 6.9."""
@@ -106,7 +114,7 @@ class NewMessage(Struct, kw_only=True, frozen=True):
     related_uri: str | UnsetType | None = UNSET
     updates_requested: list[SubmittedField] | UnsetType | None = UNSET
     grants_requested: list[GrantRequest] | UnsetType | None = UNSET
-    attachments: Annotated[list[MessageAttachment], Meta(max_length=100)] | UnsetType | None = UNSET
+    attachments: Annotated[list[NewAttachment], Meta(max_length=50)] | UnsetType | None = UNSET
 
 
 @extensible

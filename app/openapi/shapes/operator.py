@@ -16,14 +16,13 @@ from app.domain.feed import AuditRecord, FeedEvent
 from app.domain.operators import Role
 from app.domain.webhooks import EVERYTHING, Webhook, WebhookStatus
 from app.openapi.schemas import called, exact, extensible
-from app.openapi.shapes.apis import LINE_WITH_WORDS, TEXT_WITH_WORDS, Aboutness, Details, Line, Text
+from app.openapi.shapes.apis import LINE_WITH_WORDS, TEXT_WITH_WORDS, Aboutness, Details, Line, NewAttachment, Text
 from app.schemas.clients import Client, ClientStatus
 from app.schemas.credentials import Credential
 from app.schemas.files import ServerProvidedFile
 from app.schemas.grants import Grant, GrantStatus, Withheld
 from app.schemas.messages import (
     Message,
-    MessageAttachment,
     MessageStatus,
     MessageType,
     RelatedType,
@@ -207,7 +206,7 @@ class MessageFromServer(Struct, kw_only=True, frozen=True):
     updates_requested: list[UpdateRequest] | UnsetType | None = UNSET
     amount: Decimal | UnsetType | None = UNSET
     currency: str | UnsetType | None = UNSET
-    attachments: Annotated[list[MessageAttachment], Meta(max_length=100)] | UnsetType | None = UNSET
+    attachments: Annotated[list[NewAttachment], Meta(max_length=50)] | UnsetType | None = UNSET
 
 
 @exact

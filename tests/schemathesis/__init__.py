@@ -1,0 +1,1 @@
+"""How schemathesis is run."""
