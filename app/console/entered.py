@@ -48,11 +48,6 @@ def moment(form: Form, name: str, catalog: Catalog) -> datetime | None:
     return parsed.astimezone(UTC).replace(microsecond=0)
 
 
-def as_input(at: datetime | None, catalog: Catalog) -> str:
-    """A moment as an input for date and time has it."""
-    return at.astimezone(ZoneInfo(catalog.server.timezone)).strftime("%Y-%m-%dT%H:%M") if at else ""
-
-
 def details(form: Form, scope: Scope) -> list[dict[str, Any]]:
     """The authorization details that were entered: the JSON if there is some, else one entry from the fields.
 

@@ -151,7 +151,7 @@ async def decide(request: Request[State]) -> Answer:
     """POST: approve or decline what the Client has asked to change."""
 
     async def change(acting: Acting, access: Access, grant_id: str, form: Form) -> object:
-        reason = entered.text(form, "reason")
+        reason = entered.text(form, "why")
         if form.get("decision") == "approve":
             return await grant_decisions.approve_changes(acting.context, access, grant_id, reason)
         return await grant_decisions.decline_changes(acting.context, access, grant_id, reason)

@@ -1,4 +1,4 @@
-"""The inbox, and one exchange with the decision that it waits for.
+"""One exchange of Messages with the decision that it waits for.
 
 Source: CDS-WG1-02 6.2, 6.3, 6.7, 6.11.
 """
@@ -12,15 +12,15 @@ from msgspec import UNSET, convert
 from starlette.requests import Request
 from starlette.responses import Response
 
-from app.console import paging, wording
+from app.console import wording
 from app.console.downloads import download, download_field
-from app.console.names import names_of, title_of
+from app.console.inbox import PATH as INBOX
+from app.console.names import title_of
 from app.console.shell import Acting, Form, console_page, console_route, done, posted, signed_in
 from app.console.threads import Entry, entries
 from app.crypto.tokens import local_id
 from app.domain import attachments, decision_effects, decisions, exchanges, file_requests
 from app.domain.context import Context
-from app.domain.directory import MessageSearch, Tally
 from app.domain.exchanges import Exchange
 from app.domain.messages import require_message
 from app.domain.messages_answers import FINAL
@@ -36,20 +36,6 @@ from app.web.pages import base_path
 from app.web.routing import Route
 from app.web.state import State
 from app.web.streaming import Download
-
-INBOX: Final = "/console/messages"
-
-_WAITING_TYPES: Final = (
-    MessageType.PRODUCTION_REQUEST,
-    MessageType.GRANT_REQUEST,
-    MessageType.FIELD_CHANGES,
-    MessageType.SUPPORT_REQUEST,
-    MessageType.PRIVATE_MESSAGE,
-    MessageType.ONLINE_FORM_REQUEST,
-    MessageType.PDF_FORM_REQUEST,
-    MessageType.PAYMENT_REQUEST,
-    MessageType.SERVER_REQUEST,
-)
 
 _WORDS: Final[Mapping[MessageStatus, tuple[str, str]]] = {
     MessageStatus.COMPLETE: ("Approve", "yes"),
@@ -71,9 +57,6 @@ _OUTCOMES: Final[Mapping[MessageStatus, str]] = {
 }
 
 
-_OLD_DAYS: Final = 2
-"""From when on a Message has waited for too long to be overlooked."""
-
 ANSWERED_HERE: Final = frozenset({MessageType.SERVER_REQUEST, MessageType.PDF_FORM_REQUEST})
 """Requests whose answer may come by phone or by mail: an operator writes it down as a client_submission (6.2)."""
 
@@ -87,85 +70,6 @@ class Choice(NamedTuple):
     effect: str
     is_usual: bool
     """Whether it is what most requests come to."""
-
-
-class Chip(NamedTuple):
-    """A filter of the inbox, with how many there are."""
-
-    name: str
-    href: str
-    number: int
-    oldest: str
-    current: bool
-
-
-class Row(NamedTuple):
-    """A Message in the inbox."""
-
-    message: Message
-    type_name: str
-    registration_id: str
-    registration: str
-    age: str
-    is_old: bool
-
-
-async def inbox(request: Request[State]) -> Answer:
-    """GET: what waits for an operator, or everything that is open or pending; oldest change last."""
-    acting = await signed_in(request)
-    directory, now = request.state["directory"], request.state["now"]()
-    everything = request.query_params.get("show") == "outstanding"
-    search = MessageSearch(waiting=not everything, type=_read_type(request.query_params.get("type", "")))
-    sheet, tally = await asyncio.gather(directory.messages(search, paging.place(request)), directory.tally())
-    ids = [local_id(one.object.message_id) for one in sheet.items]
-    names = await names_of(acting.context, (one.registration_id for one in ids if one), now)
-    rows = [
-        Row(
-            one.object,
-            wording.type_name(one.object.type),
-            parts.registration_id,
-            names[parts.registration_id],
-            wording.age(one.object.modified, now),
-            (now - one.object.modified).days >= _OLD_DAYS,
-        )
-        for one, parts in zip(sheet.items, ids, strict=True)
-        if parts
-    ]
-    return console_page(
-        request,
-        "inbox.html",
-        title="Inbox",
-        rows=rows,
-        chips=_chips(base_path(request.state), search, tally, request),
-        everything=everything,
-        filtered=search.type is not None,
-        pages=paging.of_sheet(request, sheet),
-    )
-
-
-def _read_type(value: str) -> MessageType | None:
-    if not value:
-        return None
-    try:
-        return MessageType(value)
-    except ValueError as error:
-        raise InvalidRequest("type must be a type of Messages.", field="type") from error
-
-
-def _chips(base: str, search: MessageSearch, tally: Tally, request: Request[State]) -> list[Chip]:
-    now = request.state["now"]()
-    path = base + INBOX
-    total = sum(one.count for one in tally.waiting.values())
-    chips = [Chip("All that waits", path, total, "", search.waiting and search.type is None)]
-    for type_ in _WAITING_TYPES:
-        waiting = tally.waiting.get(type_)
-        if (waiting and waiting.count) or search.type is type_:
-            oldest = wording.age(waiting.oldest, now) if waiting and waiting.oldest else ""
-            href = paging.with_query(path, [("type", type_)])
-            current = search.waiting and search.type is type_
-            chips.append(Chip(wording.type_name(type_), href, waiting.count if waiting else 0, oldest, current))
-    href = paging.with_query(path, [("show", "outstanding")])
-    return [*chips, Chip("Everything open or pending", href, tally.outstanding, "", not search.waiting)]
 
 
 async def show(request: Request[State]) -> Answer:
@@ -351,7 +255,6 @@ def access_of(request: Request[State]) -> tuple[Access, str]:
 
 
 routes: Final[list[Route]] = [
-    console_route(INBOX, GET=inbox),
     console_route(f"{INBOX}/{{message_id}}", GET=show),
     console_route(f"{INBOX}/{{message_id}}/decision", POST=decide),
     console_route(f"{INBOX}/{{message_id}}/note", POST=note),

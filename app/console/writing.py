@@ -11,6 +11,7 @@ from typing import Any, Final, NamedTuple
 from starlette.requests import Request
 
 from app.console import entered, messages, wording
+from app.console.inbox import PATH as INBOX
 from app.console.names import title_of
 from app.console.shell import Acting, Form, console_page, console_route, done, require_token, signed_in
 from app.crypto.tokens import local_id
@@ -76,7 +77,7 @@ async def reply(request: Request[State]) -> Answer:
         raise
     except Refusal as refusal:
         return await messages.page_of(request, sent.acting, form=form, refusal=refusal, wrote=True)
-    return done(request, f"{messages.INBOX}/{message_id}#reply", "Sent to the Client.")
+    return done(request, f"{INBOX}/{message_id}#reply", "Sent to the Client.")
 
 
 async def show(request: Request[State]) -> Answer:
@@ -96,7 +97,7 @@ async def write(request: Request[State]) -> Answer:
         raise
     except Refusal as refusal:
         return await _page(request, sent.acting, form, refusal=refusal)
-    return done(request, f"{messages.INBOX}/{message.message_id}", "Sent to the Client.")
+    return done(request, f"{INBOX}/{message.message_id}", "Sent to the Client.")
 
 
 async def _page(request: Request[State], acting: Acting, form: Form, *, refusal: Refusal | None = None) -> Answer:
@@ -239,6 +240,6 @@ def _access(request: Request[State]) -> Access:
 
 
 routes: Final[list[Route]] = [
-    console_route(f"{messages.INBOX}/{{message_id}}/reply", POST=reply),
+    console_route(f"{INBOX}/{{message_id}}/reply", POST=reply),
     console_route(f"{_PATH}/{{registration_id}}/write", GET=show, POST=write),
 ]

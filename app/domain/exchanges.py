@@ -13,7 +13,7 @@ from app.domain.context import Context
 from app.domain.messages import replies_in, require_message
 from app.domain.messages_answers import FINAL
 from app.domain.messages_decisions import DECISIONS
-from app.domain.records import Access, Change, Listing, Stored, Wanted
+from app.domain.records import Access, Change, Stored, Wanted
 from app.domain.retries import until_written
 from app.errors import InvalidRequest, NotFound
 from app.schemas.messages import Message, MessageStatus, MessageType
@@ -99,18 +99,6 @@ async def note(context: Context, access: Access, message_id: str) -> Message:
         return stored.object
 
     return await until_written(attempt)
-
-
-async def beginnings(context: Context, access: Access, *, limit: int = 100) -> list[Stored[Message]]:
-    """The newest Messages of a registration, of each exchange only the newest one. One round trip."""
-    seen: set[str] = set()
-    newest = []
-    for stored in await context.records.find(access, Listing(Message, limit=limit)):
-        root = stored.internal.thread or stored.object.message_id
-        if root not in seen:
-            seen.add(root)
-            newest.append(stored)
-    return newest
 
 
 async def _messages(context: Context, access: Access, asked: Stored[Message]) -> list[Stored[Message]]:

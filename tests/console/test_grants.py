@@ -223,13 +223,13 @@ async def test_what_a_client_has_changed_waits_for_a_decision(server: Server, ad
     if decision == "Decline":
         silent = View(await admin.submit(page, "Decline"))
         assert silent.response.status_code == 400
-        assert ("id", "error-reason") in silent.attributes
-    await admin.press(page, decision, reason="We looked at it.")
+        assert ("id", "error-why") in silent.attributes
+    await admin.press(page, decision, why="We looked at it.")
 
     hours = 48 if decision == "Approve" else 24
     now = await shown(client, grant)
     assert now["enabled_authorization_details"][0]["forecast_hours"] == hours
-    late = View(await admin.submit(page, decision, reason="Once more."))
+    late = View(await admin.submit(page, decision, why="Once more."))
     assert late.response.status_code == 409
     assert "No change of this Grant waits for a decision." in late.text
 
