@@ -94,7 +94,7 @@ class View(HTMLParser):
             form = self.forms[-1]
             form.values[self._field] = (form.values[self._field] + data).removeprefix("\n")
         text = " ".join(data.split())
-        if "title" in self._open:
+        if "title" in self._open and "head" in self._open:
             self.title += text
         if self._link is not None and text:
             self.links.setdefault(text, self._link)

@@ -3,10 +3,10 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from app.catalog import Catalog
-from app.docs import errors, examples, extensions, landing, registration_fields, scopes
+from app.docs import errors, examples, extensions, landing, operators, registration_fields, scopes
 from app.domain import documentation
 from app.domain.server_metadata import AS_METADATA_PATH, SERVER_METADATA_PATH
 from app.settings import Settings
@@ -33,6 +33,20 @@ class Page:
     title: str
     template: str
     contents: Contents
+
+
+class Link(NamedTuple):
+    """An entry of the table of contents."""
+
+    path: str
+    title: str
+
+
+class Group(NamedTuple):
+    """Entries that belong together."""
+
+    title: str
+    links: list[Link]
 
 
 def nothing(_catalog: Catalog, _settings: Settings) -> dict[str, Any]:
@@ -94,11 +108,41 @@ CONTENTS: Final = (
     Page(documentation.ERRORS_PATH, "Errors", "errors", errors.contents),
     Page(documentation.RATE_LIMITS_PATH, "Rate limits", "rate_limits", rate_limits),
     Page(documentation.EXTENSIONS_PATH, "Extensions", "extensions", extensions.contents),
+    Page(documentation.OPERATOR_API_PATH, "Operator API", "operator_api", operators.contents),
+    Page(documentation.WEBHOOKS_PATH, "Webhooks", "webhooks", operators.contents),
+    Page(
+        documentation.ONBOARDING_CALLBACKS_PATH,
+        "Onboarding call-backs",
+        "onboarding_callbacks",
+        operators.contents,
+    ),
+    Page(documentation.GATEWAYS_PATH, "Gateways", "gateways", operators.contents),
     Page(documentation.POLICY_PATH, "Privacy policy", "policy", legal(documentation.POLICY_PATH, documentation.policy)),
     Page(documentation.TERMS_PATH, "Terms of service", "terms", legal(documentation.TERMS_PATH, documentation.terms)),
     Page(documentation.SUPPORT_PATH, "Support", "support", legal(documentation.SUPPORT_PATH, documentation.support)),
 )
 """All but the landing page, in the order of the table of contents."""
+
+REGISTER: Final = Link(documentation.HUMAN_REGISTRATION_PATH, "Register")
+FOR_THE_UTILITY: Final = (
+    documentation.OPERATOR_API_PATH,
+    documentation.WEBHOOKS_PATH,
+    documentation.ONBOARDING_CALLBACKS_PATH,
+    documentation.GATEWAYS_PATH,
+)
+OF_THE_UTILITY: Final = (documentation.POLICY_PATH, documentation.TERMS_PATH, documentation.SUPPORT_PATH)
+
+
+def navigation() -> list[Group]:
+    """The table of contents."""
+    links = {page.path: Link(page.path, page.title) for page in CONTENTS}
+    apart = {*FOR_THE_UTILITY, *OF_THE_UTILITY}
+    overview, started, *others = [link for path, link in links.items() if path not in apart]
+    return [
+        Group("For clients", [overview, started, REGISTER, *others]),
+        Group("For the utility's engineers", [links[path] for path in FOR_THE_UTILITY]),
+        Group("The utility", [links[path] for path in OF_THE_UTILITY]),
+    ]
 
 
 def routes(catalog: Catalog, settings: Settings) -> list[Route]:
@@ -112,7 +156,7 @@ def routes(catalog: Catalog, settings: Settings) -> list[Route]:
                 f"docs/templates/{page.template}.html",
                 title=page.title,
                 current=page.path,
-                pages=CONTENTS,
+                navigation=navigation(),
                 server_metadata=settings.public_url + SERVER_METADATA_PATH,
                 oauth_metadata=settings.public_url + AS_METADATA_PATH,
                 documentation=documentation.server_documentation(catalog, settings),

@@ -1,10 +1,13 @@
 """The documentation: every link that is published leads to a page, and to the place in it that its anchor names."""
 
+import base64
 import json
 import os
+import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 from urllib.parse import urldefrag, urljoin
@@ -12,13 +15,14 @@ from urllib.parse import urldefrag, urljoin
 import httpx
 import pytest
 from msgspec.structs import replace
+from standardwebhooks import Webhook
 
 from app.catalog import Catalog
 from app.docs.errors import FOR_USERS, every_refusal
 from app.docs.site import CONTENTS
 from app.domain import documentation
 from tests.catalogs import a_catalog, load
-from tests.conftest import PUBLIC_URL, MakeServer, Registered, Server, changed
+from tests.conftest import PUBLIC_URL, REQUIRED_FIELDS, MakeServer, Registered, Server, changed
 from tests.html_pages import View
 from tests.live_server import live_server
 from tests.node import TESTS, require_node
@@ -28,7 +32,10 @@ SERVER_METADATA = "/.well-known/cds-server-metadata.json"
 OAUTH_METADATA = "/.well-known/oauth-authorization-server"
 PAGES = [documentation.LANDING_PATH, *(page.path for page in CONTENTS)]
 FIELDS = documentation.REGISTRATION_FIELDS_PATH
+SIGN_IN_FIRST = ("/oauth/authorizations", "/console")
 PROGRAM_SECONDS = 60
+OPERATOR_KEY = "an-operator-key-of-this-test-alone-0123456789"
+CALLBACK_SECRET = "whsec_" + base64.b64encode(b"a secret of this test alone").decode()
 
 
 def urls_in(value: object, prefix: str, name: str = "") -> Iterator[tuple[str, str]]:
@@ -77,11 +84,12 @@ def section(view: View, anchor: str) -> str:
 
 
 async def published(server: Server, registered: Registered) -> set[tuple[str, str]]:
-    """Every URL of ours in the metadata documents, the coverage listing and the Messages of a registration."""
+    """Every URL of ours in the metadata documents, the coverage listing and all that a registration can read."""
     documents: list[Any] = [
         (await server.http.get(path)).json() for path in (SERVER_METADATA, OAUTH_METADATA, "/cds-api/v1/coverage")
     ]
-    documents.append(await registered.messages())
+    apis = ("clients", "credentials", "grants", "messages")
+    documents += [(await registered.get(f"/cds-api/v1/{api}")).json() for api in apis]
     return {found for one in documents for found in urls_in(one, server.settings.public_url)}
 
 
@@ -91,7 +99,6 @@ async def test_every_published_link_leads_somewhere(make_server: MakeServer, pub
     server = await make_server(CDS_PUBLIC_URL=public_url)
     registered = await server.register(EVERYTHING)
     found = await published(server, registered)
-    await registered.get("/cds-api/v1/clients")
 
     assert {"documentation", "support", "website", "op_tos_uri", "cds_human_registration"} <= {
         name for name, _ in found
@@ -102,6 +109,8 @@ async def test_every_published_link_leads_somewhere(make_server: MakeServer, pub
             assert (await server.http.post(url)).status_code in {400, 401}, url
         elif name == "cds_server_provided_files_api":
             assert (await registered.get(url)).status_code == 403, "it takes a token that opens a Grant"
+        elif name in {"redirect_uris", "cds_default_redirect_uri"}:
+            assert (await server.http.get(f"{url}?error=access_denied")).status_code == 200, url
         elif "/onboarding/" in url:
             assert (await server.http.get(url)).status_code in {200, 303}, url
         else:
@@ -117,9 +126,12 @@ async def test_every_link_in_a_page_leads_somewhere(make_server: MakeServer, pub
     links = [urljoin(public_url + path, href) for href in hrefs(view)]
     links += [urljoin(public_url + path, image["src"]) for image in view.images]
     assert len(links) > 3
-    for link in {one for one in links if "/oauth/authorizations" not in one}:
+    for link in set(links):
         assert link.startswith(public_url), link
-        await require_there(server.http, link)
+        if link.endswith(SIGN_IN_FIRST):
+            assert "/sign-in" in (await server.http.get(link)).headers["location"], link
+        else:
+            await require_there(server.http, link)
 
 
 @pytest.mark.parametrize("path", PAGES)
@@ -333,15 +345,6 @@ async def test_texts_of_the_utility_are_linked_and_templates_say_so(
         assert link in hrefs(there)
 
 
-async def test_the_landing_page_shows_the_utility_and_its_map(server: Server) -> None:
-    view = await page(server, "/")
-
-    for said in ("Prairie & Lake Energy", "Customer data", "Grid status", "Electric service territory"):
-        assert said in view.text
-    image = await server.http.get(view.images[0]["src"])
-    assert image.headers["content-type"] == "image/png"
-
-
 async def test_the_smallest_catalog_is_documented_too(make_server: MakeServer, tmp_path: Path) -> None:
     """No scope of its own, no users, no fields, no coverage."""
     server = await make_server(load(a_catalog(), tmp_path))
@@ -395,7 +398,8 @@ async def test_how_long_links_live_is_said(make_server: MakeServer, demo_catalog
 @pytest.fixture(scope="module")
 def live(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """The demo utility on a port of its own."""
-    with live_server(tmp_path_factory.mktemp("documented")) as url:
+    settings = {"CDS_OPERATOR_BOOTSTRAP_KEY": OPERATOR_KEY, "CDS_ONBOARDING_CALLBACK_SECRET": CALLBACK_SECRET}
+    with live_server(tmp_path_factory.mktemp("documented"), **settings) as url:
         yield url
 
 
@@ -426,9 +430,9 @@ class Example(View):
         self.program += data if self._within else ""
 
 
-def run(command: list[str], program: str) -> str:
-    """What a program prints that is fed to an interpreter."""
-    environment = {name: value for name, value in os.environ.items() if not name.lower().endswith("_proxy")}
+def run(command: list[str], program: str, **variables: str) -> str:
+    """What a program prints that is fed to an interpreter, with variables in its environment."""
+    environment = {name: value for name, value in os.environ.items() if not name.lower().endswith("_proxy")} | variables
     done = subprocess.run(
         command, input=program, capture_output=True, text=True, timeout=PROGRAM_SECONDS, check=False, env=environment
     )
@@ -484,3 +488,77 @@ def test_the_authorization_example_leads_to_a_page_where_users_sign_in(live: str
 
     assert answer.status_code == 200
     assert "My first client" in View(answer).text
+
+
+# Examples for the engineers of the utility
+
+
+def test_the_operator_examples_work_as_they_stand(live: str) -> None:
+    """What waits, a decision, and a webhook."""
+    body = {"scope": "cds_client_admin ple_customer_data", **REQUIRED_FIELDS}
+    httpx.post(f"{live}/oauth/register", json=body, trust_env=False).raise_for_status()
+    path, key = documentation.OPERATOR_API_PATH, {"OPERATOR_KEY": OPERATOR_KEY}
+    printed = run(["sh", "-eu"], example(live, path, "Example of reading what waits"), **key)
+    messages = json.JSONDecoder().raw_decode(printed)[0]["messages"]
+    request = next(one for one in messages if one["type"] == "online_form_request")["message_id"]
+
+    decided = run(["sh", "-eu"], example(live, path, "Example of a decision"), **key, MESSAGE_ID=request)
+    added = run(["sh", "-eu"], example(live, documentation.WEBHOOKS_PATH, "Example of adding a webhook"), **key)
+
+    assert json.loads(decided)["status"] == "complete"
+    assert json.loads(added)["secret"].startswith("whsec_")
+
+
+def test_the_example_of_a_report_works_as_it_stands(live: str) -> None:
+    """A checkout reports a payment."""
+    if not shutil.which("openssl"):
+        pytest.skip("needs openssl")
+    body = {"scope": "cds_client_admin ple_interconnection", **REQUIRED_FIELDS}
+    admin = httpx.post(f"{live}/oauth/register", json=body, trust_env=False).json()
+    login = (admin["client_id"], admin["client_secret"])
+    form = {"grant_type": "client_credentials"}
+    token = httpx.post(f"{live}/oauth/token", data=form, auth=login, trust_env=False).json()["access_token"]
+    headers = {"Authorization": f"Bearer {token}"}
+    outstanding = httpx.get(f"{live}/cds-api/v1/messages", headers=headers, trust_env=False).json()["outstanding"]
+    payment = next(one for one in outstanding if one["type"] == "payment_request")["message_id"]
+    program = example(live, documentation.ONBOARDING_CALLBACKS_PATH, "Example of a report")
+    variables = {"MESSAGE_ID": payment, "CDS_ONBOARDING_CALLBACK_SECRET": CALLBACK_SECRET}
+
+    assert json.loads(run(["sh", "-eu"], program, **variables)) == {"message_id": payment, "status": "complete"}
+    introspect = example(live, documentation.GATEWAYS_PATH, "Example of introspection")
+    described = run(["sh", "-eu"], introspect, INTROSPECTOR_KEY=OPERATOR_KEY, ACCESS_TOKEN=token)
+    assert json.loads(described)["active"] is True
+
+
+@pytest.mark.parametrize(
+    ("language", "label"), [("python", "Verification in Python"), ("js", "Verification in JavaScript")]
+)
+def test_the_examples_of_verification_tell_good_deliveries_from_others(live: str, language: str, label: str) -> None:
+    """Signed by the library of Standard Webhooks, with the old and the new secret; changed; late."""
+    body, now = '{"type": "webhook.test"}', datetime.now(UTC)
+    old = "whsec_" + base64.b64encode(b"the secret of the day before").decode()
+
+    def headers(secret: str, at: datetime) -> dict[str, str]:
+        signed = " ".join(Webhook(one).sign("id-1", at, body) for one in (old, secret))
+        return {"webhook-id": "id-1", "webhook-timestamp": str(int(at.timestamp())), "webhook-signature": signed}
+
+    good = headers(CALLBACK_SECRET, now)
+    cases = json.dumps(
+        [
+            [CALLBACK_SECRET, good, body],
+            [old, good, body],
+            [CALLBACK_SECRET, good, body + " "],
+            [CALLBACK_SECRET, headers(old, now), body],
+            [CALLBACK_SECRET, headers(CALLBACK_SECRET, now - timedelta(minutes=6)), body],
+        ]
+    )
+    program = example(live, documentation.WEBHOOKS_PATH, f"Verification in {language}")
+    if language == "Python":
+        call = f"import json\nprint([verify(s, h, b.encode()) for s, h, b in json.loads({cases!r})])"
+        printed = run([sys.executable, "-"], f"{program}\n{call}\n")
+    else:
+        call = f"console.log({cases}.map(([s, h, b]) => verify(s, h, Buffer.from(b))))"
+        node = require_node(TESTS / "oauth4webapi")
+        printed = run([node, "--input-type=module", "-"], f"{program}\n{call}\n")
+
+    assert json.loads(printed.lower()) == [True, True, False, False, False]
