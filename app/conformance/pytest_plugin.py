@@ -71,15 +71,19 @@ def pytest_collection_modifyitems(session: pytest.Session, config: pytest.Config
         return
     from app.conformance.clauses import load_clauses  # noqa: PLC0415 -- whoever has no server to check loads nothing
 
-    suite = ConformanceSuite.from_parent(session, name="cds")
+    suite = ConformanceSuite.from_parent(session, name="cds", nodeid="cds")
+    clauses: list[pytest.Item | pytest.Collector] = []
     for clause_id in load_clauses():
         item = ClauseItem.from_parent(suite, name=clause_id)
         item.add_marker(MARK)
         items.append(item)
+        clauses.append(item)
+    collected = pytest.CollectReport(nodeid="cds", outcome="passed", longrepr=None, result=clauses)
+    config.hook.pytest_collectreport(report=collected)
 
 
 def pytest_collection_finish(session: pytest.Session) -> None:
-    """Items that were added here count as collected, so that a run of clauses alone has some."""
+    """Items that were added here count as collected, or a run of clauses alone would have found no tests."""
     session.testscollected = len(session.items)
 
 
