@@ -1,6 +1,7 @@
 """The service in the test's own process: its clock, its store, its Clients."""
 
 import io
+import os
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
@@ -21,6 +22,7 @@ from app.main import Parts, Service
 from app.settings import Settings
 from app.store.connect import StoreConnection
 from app.store.connection import Connection
+from tests.openapi_recorder import Recorder
 from tests.stores import spare_store
 
 pytest_plugins = ["tests.clause_report"]
@@ -228,7 +230,11 @@ async def make_server(demo_catalog: Catalog, clock: Clock) -> AsyncIterator[Make
                 stack.push_async_callback(own.close)
             await service.start()
             stack.push_async_callback(service.stop)
-            transport = httpx.ASGITransport(app=service, raise_app_exceptions=False)
+            app: Service | Recorder = service
+            if os.environ.get("CDS_TEST_OPENAPI"):
+                app = Recorder(service)
+                stack.callback(app.require_described)
+            transport = httpx.ASGITransport(app=app, raise_app_exceptions=False)
             http = await stack.enter_async_context(httpx.AsyncClient(transport=transport, base_url=settings.public_url))
             return Server(service, http, clock)
 

@@ -1,6 +1,7 @@
 """Errors and headers that many answers share."""
 
 from collections.abc import Iterable
+from functools import cache
 from http import HTTPStatus
 from typing import Any, Final
 
@@ -87,10 +88,11 @@ def error_responses(refusals: Iterable[type[Refusal]], style: ErrorStyle) -> dic
     by_status: dict[int, list[type[Refusal]]] = {}
     for one in refusals:
         by_status.setdefault(one.status, []).append(one)
-    return {str(status): _error(status, several, style) for status, several in sorted(by_status.items())}
+    return {str(status): _error(status, tuple(several), style) for status, several in sorted(by_status.items())}
 
 
-def _error(status: int, refusals: list[type[Refusal]], style: ErrorStyle) -> Shape:
+@cache
+def _error(status: int, refusals: tuple[type[Refusal], ...], style: ErrorStyle) -> Shape:
     codes = list(dict.fromkeys(one.code for one in refusals))
     content_type, schema = _BODIES[style]
     content: Shape = {"schema": schema}
