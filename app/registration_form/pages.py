@@ -121,6 +121,7 @@ async def _registered(
             await registration.register(
                 context, {**reading.metadata, "scope": scope}, now=now, registration_id=registration_id
             )
+            state["metrics"].registered("form")
         made = await outcome.read(context, registration_id, now=now)
     is_new = (now - made.created).total_seconds() <= REPEAT_SECONDS
     return _result(request, browser, made) if is_new else _again(request, made)

@@ -1,6 +1,9 @@
 """People register in a real browser: with and without scripts, by keyboard, on a phone; and all can (axe-core)."""
 
+import asyncio
 import json
+import os
+import subprocess
 from pathlib import Path
 
 import httpx
@@ -70,6 +73,25 @@ async def test_somebody_registers(users: OpenUser, http: httpx.AsyncClient, *, s
     assert (saved["client_id"], saved["client_secret"]) == login
     assert login[1] not in download.url
     assert download.suggested_filename == f"client-{login[0]}.json"
+
+
+async def test_the_commands_work_as_they_stand(users: OpenUser) -> None:
+    """The first one reads the secret, which so gets into no history."""
+    user = await users()
+    await choose(user, "Grid status")
+    await user.press("Register")
+    _, secret = await credentials(user)
+    ask, use = [await one.inner_text() for one in await user.page.locator("pre").all()]
+    environment = {name: value for name, value in os.environ.items() if not name.lower().endswith("_proxy")}
+    shell = await asyncio.create_subprocess_exec(
+        "bash", "-eu", stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=environment
+    )
+    printed, _ = await shell.communicate(f"{ask}\n{secret}\n{use}\n".encode())
+
+    assert shell.returncode == 0
+    assert b'"scope":"ple_grid_status"' in printed
+    assert b'"outstanding"' in printed
+    assert secret not in ask + use
 
 
 async def test_the_next_step_opens_beside_the_secret(users: OpenUser) -> None:
