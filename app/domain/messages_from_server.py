@@ -189,19 +189,18 @@ def read_related(
     context: Context, submitted: Mapping[str, Any], type_: MessageType
 ) -> tuple[str | UnsetType, RelatedType | UnsetType]:
     """The link of a Message of that type and what it leads to, or UNSET for none. Raises InvalidRequest."""
-    uri = read_uri(submitted.get("related_uri"), "related_uri")
-    if type_ in _LINKED:
-        if uri is UNSET:
-            raise InvalidRequest(f"related_uri must be where the {_LINKED[type_]} is.", field="related_uri")
-        return uri, _LINKED[type_]
+    uri, stated = read_uri(submitted.get("related_uri"), "related_uri"), submitted.get("related_type")
     if uri is UNSET:
+        if type_ in _LINKED:
+            raise InvalidRequest(f"related_uri must be where the {_LINKED[type_]} is.", field="related_uri")
+        if stated is not None:
+            raise InvalidRequest("related_type goes with a related_uri.", field="related_type")
         return UNSET, UNSET
-    derived = target_of(context.links, uri).type
-    stated = submitted.get("related_type")
+    derived = _LINKED.get(type_) or target_of(context.links, uri).type
     if stated is None or stated == derived:
         return uri, derived
-    if derived is not RelatedType.MORE_INFO or not isinstance(stated, str) or stated not in _FREE_LINKS:
-        accepted = _FREE_LINKS if derived is RelatedType.MORE_INFO else [derived]
+    accepted = _FREE_LINKS if derived is RelatedType.MORE_INFO else frozenset({derived})
+    if not isinstance(stated, str) or stated not in accepted:
         raise InvalidRequest(f"related_type of this link must be {one_of(sorted(accepted))}.", field="related_type")
     return uri, RelatedType(stated)
 
@@ -209,8 +208,13 @@ def read_related(
 def _read_amount(submitted: Mapping[str, Any], type_: MessageType) -> tuple[Decimal | UnsetType, str | UnsetType]:
     """The sum due; both parts or neither, and only where there is something to pay."""
     amount, currency = submitted.get("amount"), submitted.get("currency")
-    if type_ is not MessageType.PAYMENT_REQUEST or (amount is None and currency is None):
+    if amount is None and currency is None:
         return UNSET, UNSET
+    if type_ is not MessageType.PAYMENT_REQUEST:
+        raise InvalidRequest(
+            f"amount and currency go with the type {MessageType.PAYMENT_REQUEST}.",
+            field="currency" if amount is None else "amount",
+        )
     if isinstance(amount, bool) or not isinstance(amount, int | Decimal) or amount < 0:
         raise InvalidRequest("amount must be a number that is not negative.", field="amount")
     if not isinstance(currency, str) or not _is_currency(currency):
@@ -231,6 +235,9 @@ def _read_updates(
         request = require_answerable(previous)
         return read_submission(request.object, updates, has_attachments=has_attachments) or UNSET
     if type_ is not MessageType.SERVER_REQUEST:
+        if updates:
+            asking = one_of((MessageType.SERVER_REQUEST, MessageType.CLIENT_SUBMISSION))
+            raise InvalidRequest(f"updates_requested goes with {asking}.", field="updates_requested")
         return UNSET
     entries = read_entries(updates, "updates_requested", limit=MAX_ENTRIES)
     asked = [_read_asked(entry, f"updates_requested.{place}") for place, entry in enumerate(entries)]

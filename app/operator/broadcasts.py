@@ -7,6 +7,7 @@ from starlette.responses import Response
 
 from app.domain import broadcasts
 from app.domain.operators import SUPPORTING, VIEWING
+from app.operator.reading import refuse_other_fields
 from app.schemas.documents import document_of
 from app.web.answers import NO_STORE, json_answer
 from app.web.bodies import read_json
@@ -17,6 +18,8 @@ from app.web.state import State
 
 PATH: Final = "/operator/api/v1/broadcasts"
 LOOK: Final = "broadcasts.read"
+
+_FIELDS: Final = ("name", "description", "related_uri", "related_type", "scopes")
 
 
 async def list_broadcasts(request: Request[State]) -> Response:
@@ -35,6 +38,7 @@ async def post_broadcast(request: Request[State]) -> Response:
     """POST: begin a broadcast. With an Idempotency-Key it is the same one, however often it is posted."""
     who = await acting(request, SUPPORTING, broadcasts.CREATED)
     submitted = await read_json(request)
+    refuse_other_fields(submitted, _FIELDS)  # without `scopes` it goes to everybody, so a misspelt one must not pass
     state = request.state
     broadcast = await broadcasts.create(
         state["context"],
@@ -52,6 +56,7 @@ async def post_preview(request: Request[State]) -> Response:
     """POST: what a broadcast would do: how many would get it, and the Message but for its id."""
     await acting(request, SUPPORTING, LOOK)
     submitted = await read_json(request)
+    refuse_other_fields(submitted, _FIELDS)
     state = request.state
     seen = await broadcasts.preview(state["context"], state["broadcasts"], submitted, now=state["now"]())
     message = document_of(seen.message)

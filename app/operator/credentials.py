@@ -65,6 +65,8 @@ async def post_credential(request: Request[State]) -> Response:
     access = access_of(request, client_id)
     submitted = await read_optional_json(request)
     refuse_other_fields(submitted, ("client_id",))
+    if text(submitted, "client_id", client_id) != client_id:
+        raise InvalidRequest("client_id must be the one in the path; it can be left out.", field="client_id")
     await found(doing.context, access, Client, client_id)
 
     async def make(context: Context) -> str:

@@ -152,6 +152,8 @@ async def test_a_preview_shows_the_message_and_counts_without_sending_anything(s
         ({"description": ""}, "description"),
         ({"related_uri": "ftp://utility.example"}, "related_uri"),
         ({"related_uri": "https://x.example", "related_type": "grant"}, "related_type"),
+        ({"related_type": "documentation"}, "related_type"),
+        ({"scope": ["ple_grid_status"]}, "scope"),
         ({"scopes": "ple_grid_status"}, "scopes"),
         ({"scopes": ["nothing"]}, "scopes"),
         ({"scopes": [["ple_grid_status"]]}, "scopes"),

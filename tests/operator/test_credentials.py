@@ -44,7 +44,20 @@ async def test_a_list_needs_a_registration(client: Registered, admin: OperatorCl
     assert answer.json()["errors"][0]["field"] == "registration_id"
 
 
-@pytest.mark.clause("WG1-02-7.1-02", "WG1-02-7.3-12")
+async def test_a_body_for_another_client_object_makes_nothing(client: Registered, admin: OperatorClient) -> None:
+    grid = (await client.clients())["ple_grid_status"]["client_id"]
+    before = (await client.get("/cds-api/v1/credentials")).json()
+
+    answer = await admin.post(f"/clients/{client.client_id}/credentials", {"client_id": grid})
+
+    assert answer.status_code == 400
+    assert answer.json()["errors"][0]["field"] == "client_id"
+    assert (await client.get("/cds-api/v1/credentials")).json() == before
+    same = await admin.post(f"/clients/{client.client_id}/credentials", {"client_id": client.client_id})
+    assert same.status_code == 201
+
+
+@pytest.mark.clause("WG1-02-7-02", "WG1-02-7.1-02", "WG1-02-7.3-12")
 async def test_the_client_finds_the_secret_of_a_credential_that_an_operator_made(
     client: Registered, admin: OperatorClient
 ) -> None:

@@ -177,15 +177,12 @@ async def test_requests_of_operators_link_their_form(server: Server, type_: str,
     client = await server.register()
     link = "https://utility.example/forms/7"
 
-    message = await operator_posts(
-        client, type=type_, related_uri=link, related_type="support", amount=12, currency="EUR"
-    )
+    due = {"amount": 12, "currency": "EUR"} if type_ == "payment_request" else {}
+    message = await operator_posts(client, type=type_, related_uri=link, **due)
 
     assert message["status"] == "open"
     assert (message["related_uri"], message["related_type"]) == (link, related_type)
-    assert (message.get("amount"), message.get("currency")) == (
-        (12, "EUR") if type_ == "payment_request" else (None, None)
-    )
+    assert (message.get("amount"), message.get("currency")) == (due.get("amount"), due.get("currency"))
     assert (await submitted(client, message))["status"] == "pending"
     assert (await operator_decides(client, message, "complete"))["status"] == "complete"
 
@@ -413,6 +410,11 @@ async def test_there_is_nothing_to_decide_about_what_is_not_there(server: Server
         ({"related_uri": "nowhere"}, "related_uri"),
         ({"related_uri": "https://a.example", "related_type": "payment_form"}, "related_type"),
         ({"related_uri": f"{PUBLIC_URL}/cds-api/v1/clients", "related_type": "documentation"}, "related_type"),
+        ({"related_type": "documentation"}, "related_type"),
+        ({"type": "pdf_form_request", "related_uri": "https://a.example", "related_type": "more_info"}, "related_type"),
+        ({"amount": 5, "currency": "EUR"}, "amount"),
+        ({"currency": "EUR"}, "currency"),
+        ({"updates_requested": [{"field": "x", "name": "X", "description": "x"}]}, "updates_requested"),
         ({"type": "payment_request"}, "related_uri"),
         ({"type": "payment_request", "related_uri": "https://a.example", "amount": 5}, "currency"),
         ({"type": "payment_request", "related_uri": "https://a.example", "currency": "EUR"}, "amount"),

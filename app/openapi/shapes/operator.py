@@ -471,7 +471,7 @@ class Replayed(Struct, frozen=True):
     replayed: int
 
 
-@extensible
+@exact
 class NewBroadcast(Struct, kw_only=True, frozen=True):
     """What is written to whom."""
 
