@@ -30,6 +30,7 @@ SECRET_HEADERS = frozenset({"authorization", "cookie", "set-cookie", "proxy-auth
 _NAMES = "|".join(SECRET_MEMBERS)
 _JSON_SECRET = re.compile(rf'("(?:{_NAMES})"\s*:\s*)"((?:[^"\\]|\\.)*)"?')
 _QUERY_SECRET = re.compile(rf"([?&#](?:{_NAMES})=)([^&#\s\"]*)")
+_CONTROL = re.compile("[\0-\x08\x0b-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
 _LONG_WORD = re.compile(r"[A-Za-z0-9+/=_-]{200,}")
 
 
@@ -64,7 +65,7 @@ class Blackener:
         text = _QUERY_SECRET.sub(lambda found: found[1] + shortened(found[2]), text)
         for secret in sorted(self._known, key=len, reverse=True):
             text = text.replace(secret, shortened(secret))
-        return text
+        return printable(text)
 
     def headers(self, headers: Iterable[tuple[str, str]]) -> tuple[tuple[str, str], ...]:
         """Headers without what gives access; the scheme of an Authorization stays."""
@@ -88,6 +89,11 @@ class Blackener:
             return self.text(value)
         scheme, blank, rest = value.partition(" ")
         return f"{scheme}{blank}..." if rest else "..."
+
+
+def printable(text: str) -> str:
+    """Text of a server without anything that a terminal or a viewer of logs would take for a command."""
+    return _CONTROL.sub("\ufffd", text)
 
 
 def shortened(secret: str) -> str:

@@ -12,7 +12,7 @@ import msgspec
 
 from app.conformance.checks import Check, Outcome, Skipped, Status, Violated, load_checks
 from app.conformance.clauses import Clause, load_clauses
-from app.conformance.evidence import Blackener, Exchange
+from app.conformance.evidence import Blackener, Exchange, printable
 from app.conformance.operator import Operator
 from app.conformance.options import Options
 from app.conformance.session import LeftBehind, Session
@@ -112,7 +112,7 @@ async def run(
         try:
             subject = await discover(wire, url)
         except CannotRunError as problem:
-            return Report(url=url, began=began, problem=str(problem), requests=wire.requests)
+            return Report(url=url, began=began, problem=printable(str(problem)), requests=wire.requests)
         session = Session(subject, wire, wanted, operator)
         ran = await _run_all(session, load_checks() if checks is None else checks, progress, clock)
         return _report(subject, session, ran, began, clock)
@@ -199,12 +199,12 @@ def _report(
     return Report(
         url=subject.metadata_url,
         began=began,
-        server=subject.name,
+        server=printable(subject.name),
         seconds=round(time.monotonic() - clock, 1),
         requests=session.wire.requests,
         results=assemble(ran, session.options),
         left_behind=tuple(session.left_behind),
-        notes=tuple(session.notes),
+        notes=tuple(map(printable, session.notes)),
     )
 
 

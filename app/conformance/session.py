@@ -13,7 +13,7 @@ from typing import Any, Final, TypeVar
 import msgspec
 
 from app.conformance.checks import Need, Skipped, Unavailable, Violated
-from app.conformance.evidence import Blackener
+from app.conformance.evidence import Blackener, printable
 from app.conformance.formats import is_url, objects, shown, strings
 from app.conformance.operator import Operator
 from app.conformance.options import Options
@@ -287,7 +287,7 @@ class Session:
         client_id, client_secret = answer.find("client_id"), answer.find("client_secret")
         if answer.ok and isinstance(client_id, str):
             self.blackener.learn(client_secret if isinstance(client_secret, str) else None)
-            self.left_behind.append(LeftBehind(client_id, purpose))
+            self.left_behind.append(LeftBehind(printable(client_id), purpose))
 
     async def new_registration(
         self,

@@ -3,6 +3,7 @@ from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
 
 import httpx
+import msgspec
 import pytest
 
 from app.conformance import Need, Options, Outcome, Session, Skipped, Status, Violated, run
@@ -230,6 +231,22 @@ async def test_a_pause_that_is_too_long_or_not_told_is_an_answer(wait):
     transport = paper({WELL_KNOWN: says(json=METADATA), "/busy": says(429, headers={"Retry-After": wait})})
 
     assert (await results_of(one(is_told), transport=transport))[MUST].reason == ""
+
+
+async def test_nothing_that_a_server_says_commands_a_terminal():
+    async def repeats(session):
+        answer = await session.wire.get(f"{BASE}/")
+        raise Violated(answer.content.decode(), answer)
+
+    evil = "\x1b]0;owned\x07 \x9b31m \u202e \x00"
+    transport = paper(
+        {WELL_KNOWN: says(json={**METADATA, "name": evil}), "/": says(text=evil, headers={"X": "a\x1b[1m"})}
+    )
+    report = await run(BASE, transport=transport, checks=[one(repeats)])
+
+    assert report.count(Status.FAILED) == 1
+    assert not any(mark in str(msgspec.to_builtins(report)) for mark in ("\\x1b", "\\x9b", "\\u202e", "\\x00"))
+    assert "]0;owned" in report.server
 
 
 async def test_progress_is_told_before_and_after_each_check():
