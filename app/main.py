@@ -1,9 +1,10 @@
 """Puts the rooms together: settings and catalog in, an ASGI application out."""
 
+import os
 import random
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import partial
 from typing import Any
@@ -12,7 +13,7 @@ import structlog
 from starlette.types import Receive, Scope, Send
 
 from app import console
-from app.api import clients, coverage, credentials, files, grants, health, messages, server_metadata
+from app.api import clients, coverage, credentials, files, grants, health, messages, metrics, server_metadata
 from app.catalog import Catalog
 from app.console.identity_provider import CALLBACK_PATH as OPERATOR_CALLBACK_PATH
 from app.crypto.key_files import open_sealer
@@ -53,6 +54,7 @@ from app.store import allowances as allowance_scripts
 from app.store import authorizations as authorization_scripts
 from app.store import broadcasts as broadcast_scripts
 from app.store import deliveries as delivery_scripts
+from app.store import depths as depth_scripts
 from app.store import directory as directory_scripts
 from app.store import feed as feed_scripts
 from app.store import files as file_scripts
@@ -68,6 +70,7 @@ from app.store.broadcasts import RedisBroadcasts
 from app.store.connect import StoreConnection, connect
 from app.store.connection import Connection
 from app.store.deliveries import RedisDeliveries
+from app.store.depths import RedisDepths
 from app.store.directory import RedisDirectory
 from app.store.documents import Documents
 from app.store.feed import RedisFeed
@@ -83,10 +86,12 @@ from app.store.tokens import RedisTokens
 from app.store.user_tokens import RedisUserTokens
 from app.store.users import RedisUsers
 from app.store.webhooks import RedisWebhooks
+from app.web.counting import Metrics
 from app.web.edge import Edge
 from app.web.rate_limit import RateLimiter
 from app.web.routing import Route
 from app.web.state import Limiters, State
+from app.web.traces import Traces, open_traces
 from app.worker.due import Settling
 from app.worker.jobs import Broadcasting, Relaying
 from app.worker.mails import NoticeMails, SendMails
@@ -106,6 +111,7 @@ SCRIPTS = (
     *outbox_scripts.SCRIPTS,
     *webhook_scripts.SCRIPTS,
     *delivery_scripts.SCRIPTS,
+    *depth_scripts.SCRIPTS,
     *allowance_scripts.SCRIPTS,
 )
 """Every script that a server runs in its store."""
@@ -121,7 +127,8 @@ class Parts:
     """What changes from one installation to the next, or in a test.
 
     `store` None: connected from the settings when the application starts, and closed when it ends. `identity_provider`
-    None: the one of the settings, if they have any.
+    None: the one of the settings, if they have any. `metrics` count in this process alone unless they are told
+    otherwise. `traces` None: those that the environment asks for, if it does.
     """
 
     now: Callable[[], datetime] = utc_now
@@ -130,6 +137,8 @@ class Parts:
     store: StoreConnection | None = None
     identity_provider: IdentityProvider | None = None
     operator_identity_provider: IdentityProvider | None = None
+    metrics: Metrics = field(default_factory=Metrics)
+    traces: Traces | None = None
 
 
 class Service:
@@ -176,7 +185,14 @@ class Service:
         self._store = self.parts.store or await connect(
             self.settings.store_url, wait_replicas=self.settings.store_wait_replicas
         )
-        self._connection = Connection(self._store.client, wait_replicas=self._store.wait_replicas)
+        if self.parts.traces is None:
+            self.parts.traces = open_traces(os.environ)
+        self._connection = Connection(
+            self._store.client,
+            wait_replicas=self._store.wait_replicas,
+            observer=self.parts.metrics,
+            spans=self.parts.traces.store if self.parts.traces else None,
+        )
         await self._connection.load(SCRIPTS)
         await require_compatible(self._connection)
         self.state = build_state(self.settings, self.catalog, self._connection, self.parts)
@@ -184,7 +200,7 @@ class Service:
 
     def work(self, state: State) -> None:
         """Begin with the background jobs, on what `open` has returned."""
-        self._runtime = Runtime(background_jobs(state), self.parts.now)
+        self._runtime = Runtime(background_jobs(state), self.parts.now, stepped=self.parts.metrics.job_stepped)
         self._runtime.start()
 
     async def stop(self) -> None:
@@ -200,6 +216,8 @@ class Service:
             await self._connection.close()
         if self._store and self._store is not self.parts.store:
             await self._store.close()
+        if self.parts.traces:
+            await self.parts.traces.close()
 
     @property
     def draining(self) -> bool:
@@ -231,7 +249,8 @@ class Service:
     def routes(self, signer: Signer) -> list[Route]:
         """Everything that is served."""
         own = self._own_routes(signer)
-        return [*own, *openapi_site.routes(own, self.catalog, self.settings)]
+        shown = {"navigation": site.navigation()}
+        return [*own, *openapi_site.routes(own, self.catalog, self.settings, shown)]
 
     def _own_routes(self, signer: Signer) -> list[Route]:
         """All but the description of them."""
@@ -263,8 +282,12 @@ class Service:
             *files.routes(self.catalog),
             *console.routes,
             *site.routes(self.catalog, self.settings),
-            *health.routes(self.is_ready),
+            *self.probes(),
         ]
+
+    def probes(self) -> list[Route]:
+        """What those ask who run the server: whether it lives, whether it is ready, how it is."""
+        return [*health.routes(self.is_ready), *metrics.routes(self.settings.metrics)]
 
     async def _live(self, receive: Receive, send: Send) -> None:
         await receive()
@@ -296,10 +319,10 @@ def build_state(settings: Settings, catalog: Catalog, connection: Connection, pa
     records.settle_due = partial(settle_due, context)
     webhooks = RedisWebhooks(connection, records.sealer)
     limiters = Limiters(
-        anonymous=RateLimiter(settings.rate_limit_anonymous, parts.clock),
-        client=RateLimiter(settings.rate_limit_client, parts.clock),
-        failed_auth=RateLimiter(settings.rate_limit_failed_auth, parts.clock),
-        registration=RateLimiter(settings.rate_limit_registration, parts.clock),
+        anonymous=RateLimiter(settings.rate_limit_anonymous, parts.clock, "anonymous"),
+        client=RateLimiter(settings.rate_limit_client, parts.clock, "client"),
+        failed_auth=RateLimiter(settings.rate_limit_failed_auth, parts.clock, "failed_auth"),
+        registration=RateLimiter(settings.rate_limit_registration, parts.clock, "registration"),
     )
     return State(
         settings=settings,
@@ -320,9 +343,12 @@ def build_state(settings: Settings, catalog: Catalog, connection: Connection, pa
         deliveries=RedisDeliveries(connection, webhooks),
         allowances=RedisAllowances(connection),
         store_health=RedisHealth(connection, parts.clock),
+        depths=RedisDepths(connection),
+        metrics=parts.metrics,
+        traces=parts.traces,
         repeats=RedisRepeats(connection),
         broadcasts=RedisBroadcasts(connection),
-        feed=RedisFeed(connection, parts.clock),
+        feed=RedisFeed(connection, parts.clock, moved=parts.metrics.event_relayed),
         limiters=limiters,
         now=parts.now,
     )
@@ -350,9 +376,16 @@ def jobs_that_send(state: State) -> list[Job]:
     consumer = state["context"].randomness.nonce()
     return [
         NoticeMails(state["context"], feed, state["outbox"], consumer=consumer),
-        SendMails(state["outbox"], open_mailer(settings)),
+        SendMails(state["outbox"], open_mailer(settings), state["metrics"].mail_attempted),
         QueueDeliveries(feed, webhooks, deliveries, base_url=settings.public_url, consumer=consumer),
-        SendDeliveries(webhooks, deliveries, HttpSender(), jitter=random.random, clock=state["now"]),
+        SendDeliveries(
+            webhooks,
+            deliveries,
+            HttpSender(),
+            jitter=random.random,
+            clock=state["now"],
+            attempted=state["metrics"].delivery_attempted,
+        ),
     ]
 
 

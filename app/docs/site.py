@@ -124,6 +124,7 @@ CONTENTS: Final = (
 """All but the landing page, in the order of the table of contents."""
 
 REGISTER: Final = Link(documentation.HUMAN_REGISTRATION_PATH, "Register")
+API_REFERENCE: Final = Link(documentation.API_REFERENCE_PATH, "API reference")
 FOR_THE_UTILITY: Final = (
     documentation.OPERATOR_API_PATH,
     documentation.WEBHOOKS_PATH,
@@ -139,7 +140,7 @@ def navigation() -> list[Group]:
     apart = {*FOR_THE_UTILITY, *OF_THE_UTILITY}
     overview, started, *others = [link for path, link in links.items() if path not in apart]
     return [
-        Group("For clients", [overview, started, REGISTER, *others]),
+        Group("For clients", [overview, started, REGISTER, API_REFERENCE, *others]),
         Group("For the utility's engineers", [links[path] for path in FOR_THE_UTILITY]),
         Group("The utility", [links[path] for path in OF_THE_UTILITY]),
     ]

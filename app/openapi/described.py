@@ -139,7 +139,7 @@ Operations = dict[tuple[str, str], Operation]
 
 def listed(name: str, text: str) -> Parameter:
     """A filter with several values, which are separated by spaces."""
-    return Parameter(name, text, {"type": "array", "items": {"type": "string", "pattern": r"^\S+$"}})
+    return Parameter(name, text, {"type": "array", "items": {"type": "string"}})
 
 
 def moment(name: str, text: str) -> Parameter:

@@ -81,9 +81,9 @@ class Style:
     source: str
 
     @classmethod
-    def read(cls, path: str) -> "Style":
-        """The stylesheet in a file below `app`."""
-        text = (_ROOT / path).read_text(encoding="utf-8")
+    def read(cls, *paths: str) -> "Style":
+        """The stylesheets in files below `app`, as one."""
+        text = "".join((_ROOT / path).read_text(encoding="utf-8") for path in paths)
         hashed = base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()
         return cls(text, f"'sha256-{hashed}'")
 
@@ -100,10 +100,12 @@ class Policy:
         images: Where images may come from.
         forms: Where its forms, and the redirects that answer them, may lead beside this server. Browsers hold every
             redirect after a form to it, so a page whose form ends at a Client has to allow the Client.
+        scripts: Whether it runs scripts of this server, which may send requests to this server.
     """
 
     images: str = "'none'"
     forms: str = ""
+    scripts: bool = False
 
     def header(self, style: Style = PLAIN) -> tuple[bytes, bytes]:
         """The Content-Security-Policy of a page with this stylesheet."""
@@ -111,6 +113,7 @@ class Policy:
             "default-src 'none'",
             f"style-src {style.source}",
             f"img-src {self.images}",
+            *(("script-src 'self'", "connect-src 'self'") if self.scripts else ()),
             f"form-action 'self' {self.forms}".rstrip(),
             "base-uri 'none'",
             "frame-ancestors 'none'",
@@ -151,7 +154,14 @@ def page(
 
 
 def public_page(
-    settings: Settings, catalog: Catalog, template: str, /, *, policy: Policy = STILL, **values: object
+    settings: Settings,
+    catalog: Catalog,
+    template: str,
+    /,
+    *,
+    policy: Policy = STILL,
+    style: Style = PLAIN,
+    **values: object,
 ) -> Document:
     """A page that is the same for everybody, rendered once; browsers may keep it for a few minutes.
 
@@ -161,8 +171,8 @@ def public_page(
         template: As for `page`.
         values: Likewise.
     """
-    body = _rendered(settings, catalog, template, values)
-    return Document(body, "text/html; charset=utf-8", headers=[*_PUBLIC_HEADERS, policy.header()])
+    body = _rendered(settings, catalog, template, {"style": style.text, **values})
+    return Document(body, "text/html; charset=utf-8", headers=[*_PUBLIC_HEADERS, policy.header(style)])
 
 
 def error_page(state: State, refusal: Refusal, request_id: str) -> Answer:
