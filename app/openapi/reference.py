@@ -92,7 +92,8 @@ class _Shown:
     def _answer(self, status: str, response: Shape) -> Shape:
         if "$ref" in response:
             response = self._components["responses"][response["$ref"].rpartition("/")[2]]
-        content_type, content = next(iter(response.get("content", {}).items()), ("", {}))
+        every: list[tuple[str, Shape]] = [*response.get("content", {}).items(), ("", {})]
+        content_type, content = every[0]
         reference = content.get("schema", {}).get("$ref", "")
         is_error = "x-error-codes" in response
         return {
