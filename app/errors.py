@@ -301,15 +301,16 @@ class RangeNotSatisfiable(Refusal):
 
 
 class TooManyRequests(Refusal):
-    """A rate limit or a quota is used up."""
+    """A rate limit or a quota is used up; `limit` is what metrics call it."""
 
     status = 429
     code = "too_many_requests"
     title = "Too many requests"
 
-    def __init__(self, description: str, *, retry_after_seconds: int) -> None:
+    def __init__(self, description: str, *, retry_after_seconds: int, limit: str = "other") -> None:
         super().__init__(description)
         self.retry_after_seconds = retry_after_seconds
+        self.limit = limit
 
 
 class ServerError(Refusal):

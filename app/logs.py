@@ -120,6 +120,7 @@ class RequestLine(msgspec.Struct, frozen=True, omit_defaults=True):
     status: int
     duration_ms: float
     operator: str = ""
+    trace_id: str = ""
 
 
 class ConsoleLines:

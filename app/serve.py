@@ -26,15 +26,17 @@ from uvicorn.supervisors import Multiprocess
 from app.catalog import Catalog, load_catalog
 from app.errors import ConfigurationError
 from app.logs import configure
-from app.main import Service, create_app
+from app.main import Parts, Service, create_app
 from app.settings import Settings
 from app.store.embedded import EmbeddedStore
 from app.web.connections import Connection
+from app.web.counting import Board, Metrics
 
 BACKLOG: Final = 2048
 KEEP_ALIVE_SECONDS: Final = 75
 GRACEFUL_SECONDS: Final = 20
 WORKER_START_SECONDS: Final = 30.0
+SPARE_PLACES: Final = 4
 COLLECTOR_THRESHOLD: Final = 50_000
 """New objects between two looks of the garbage collector: those of some fifty registrations at once."""
 
@@ -69,7 +71,11 @@ def serve(
         if settings.store_url.startswith("embedded:"):
             path = settings.store_url.partition(":")[2].removeprefix("//")
             stack.callback(EmbeddedStore.open(Path(path)).stop)
-        several = config(functools.partial(worker_application, settings), factory=True, workers=settings.workers)
+        # One place to count for each process, and some more for when a new one starts before the system notices that
+        # an old one has ended.
+        board = Board.create(settings.workers + SPARE_PLACES)
+        application = functools.partial(worker_application, settings, board)
+        several = config(application, factory=True, workers=settings.workers)
         return SeveralProcesses(several, listener, drain_seconds, announce).succeeds()
 
 
@@ -143,11 +149,16 @@ def complain(error: ConfigurationError) -> None:
         sys.stderr.write(f"cds-server: {problem}\n")
 
 
-def worker_application(settings: Settings) -> Any:  # noqa: ANN401 -- an ASGI application
-    """The application of one of several processes. SIGUSR1 from the parent means: about to end."""
+def worker_application(settings: Settings, board: Board) -> Any:  # noqa: ANN401 -- an ASGI application
+    """The application of one of several processes. SIGUSR1 from the parent means: about to end.
+
+    Args:
+        settings: Of all of them.
+        board: Where all of them count.
+    """
     configure(settings.log_format, settings.log_level)
     threading.Thread(target=end_with_parent, name="end-with-parent", daemon=True).start()
-    service = create_app(settings, load_catalog(settings.catalog))
+    service = Service(settings, load_catalog(settings.catalog), Parts(metrics=Metrics(board)))
 
     def drain(_signal: int, _frame: FrameType | None) -> None:
         service.draining = True

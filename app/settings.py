@@ -323,14 +323,16 @@ TABLE: tuple[Setting, ...] = (
         " starts.",
         values.one_of(("internal", "external")),
     ),
-)
-
-NOT_YET = frozenset(
-    {
+    Setting(
         "CDS_METRICS",
-    }
+        "metrics",
+        "on",
+        "on, proxied, off",
+        "Metrics for Prometheus at /metrics: on answers those who ask this server directly and hides it from those who"
+        " come through a proxy; proxied answers them too, so the proxy has to keep outsiders away.",
+        values.one_of(("on", "proxied", "off")),
+    ),
 )
-"""Settings of later versions. Accepting them silently would promise what this version does not do."""
 
 SERVICE_LINK = re.compile(r"CDS_.*(SERVICE_HOST|SERVICE_PORT(_\w+)?|PORT(_\d+_(TCP|UDP)(_\w+)?)?)")
 """What Kubernetes puts into the environment for a Service whose name starts with `cds-`."""
@@ -373,6 +375,7 @@ class Settings:
     log_level: Literal["debug", "info", "warning", "error"]
     workers: int
     worker: Literal["internal", "external"]
+    metrics: Literal["on", "proxied", "off"]
 
     @property
     def access_tokens_are_jwts(self) -> bool:
@@ -407,8 +410,6 @@ BY_NAME = {setting.name: setting for setting in TABLE}
 
 def unknown(name: str) -> str:
     """The sentence about a `CDS_*` name that is not in the table."""
-    if name in NOT_YET:
-        return f"{name} is not available in this version; remove it."
     if nearest := difflib.get_close_matches(name, BY_NAME, n=1, cutoff=0.75):
         return f"{name} is not a setting; did you mean {nearest[0]}?"
     if SERVICE_LINK.fullmatch(name):

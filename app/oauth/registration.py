@@ -19,6 +19,7 @@ async def register(request: Request[State]) -> Response:
     metadata = await read_json(request, limit_bytes=state["settings"].max_attachments_bytes)
     registered = await registration.register(context, metadata, now=state["now"]())
     note_client(request, registered.admin.client_id)
+    state["metrics"].registered("api")
     body = document_of(registered.admin) | {"client_secret": registered.credential.client_secret}
     if context.catalog.registration.rfc7591_compatible:
         body["client_secret_expires_at"] = registered.credential.client_secret_expires_at  # ambiguities A2

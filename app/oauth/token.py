@@ -7,7 +7,7 @@ from starlette.responses import Response
 
 from app.domain import code_exchange, refresh, token, token_requests
 from app.domain.token import REFUSED, AccessToken
-from app.domain.token_requests import AUTHORIZATION_CODE, REFRESH_TOKEN
+from app.domain.token_requests import AUTHORIZATION_CODE, CLIENT_CREDENTIALS, REFRESH_TOKEN
 from app.domain.tokens import ClientLogin
 from app.domain.user_access import UserAccess
 from app.errors import InvalidClient
@@ -22,10 +22,13 @@ async def post_token(request: Request[State]) -> Response:
     form = await form_of_caller(request)
     grant_type = form.parameters.get("grant_type")
     if grant_type == AUTHORIZATION_CODE:
-        return json_answer(_body(await _exchange(request.state, form)))
-    if grant_type == REFRESH_TOKEN:
-        return json_answer(_body(await _refresh(request.state, form)))
-    return json_answer(_body(await _issue(request.state, form)))
+        issued: AccessToken = await _exchange(request.state, form)
+    elif grant_type == REFRESH_TOKEN:
+        issued = await _refresh(request.state, form)
+    else:
+        grant_type, issued = CLIENT_CREDENTIALS, await _issue(request.state, form)
+    request.state["metrics"].token_issued(grant_type)
+    return json_answer(_body(issued))
 
 
 async def _exchange(state: State, form: Form) -> AccessToken:

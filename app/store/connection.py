@@ -5,10 +5,12 @@ however many requests are in flight, the store sees a steady row of pipelines in
 """
 
 import asyncio
-from collections.abc import Iterable
+import time
+from collections.abc import Callable, Iterable
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from importlib.resources import files
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 from redis.asyncio import RedisCluster
 from redis.exceptions import NoScriptError
@@ -40,6 +42,16 @@ class Script(NamedTuple):
         return cls(name, "".join(parts), writes)
 
 
+class Observer(Protocol):
+    """Is told what happens between us and the store."""
+
+    def store_answered(self, seconds: float, commands: int) -> None:
+        """A round trip with so many commands is over, whatever came of it."""
+
+    def store_failed(self, reason: str) -> None:
+        """A command failed: `unavailable` or `refused`."""
+
+
 class _Call(NamedTuple):
     command: Command
     answer: asyncio.Future[Any]
@@ -62,6 +74,8 @@ class Connection:
         lanes: How many pipelines may be under way at once, to each server of a cluster.
         answer_seconds: How long a caller waits at most, give or take a moment.
         sends: What carries commands, when it is not to be the one that suits the client.
+        observer: Is told about every round trip.
+        spans: Surrounds the time that a caller waits for a script or command of that name.
     """
 
     def __init__(
@@ -72,11 +86,15 @@ class Connection:
         lanes: int = 2,
         answer_seconds: float = ANSWER_SECONDS,
         sends: Sender | None = None,
+        observer: Observer | None = None,
+        spans: Callable[[str], AbstractContextManager[object]] | None = None,
     ) -> None:
         self._client = client
         self._sender = sends or sender(client, wait_replicas)
         self._lanes = lanes
         self._answer_seconds = answer_seconds
+        self._observer = observer
+        self._spans = spans
         self._queues: dict[str, _Queue] = {}
         self._flights: set[asyncio.Task[None]] = set()
         self._digests: dict[str, str] = {}
@@ -109,6 +127,12 @@ class Connection:
             StoreUnavailable: The store did not answer in time, or cannot take writes now.
             ServerError: The script failed.
         """
+        if self._spans is None:
+            return await self._run(name, keys, args)
+        with self._spans(name):
+            return await self._run(name, keys, args)
+
+    async def _run(self, name: str, keys: list[str], args: tuple[str | bytes | float, ...]) -> Any:  # noqa: ANN401
         script = self._scripts[name]
         try:
             try:
@@ -122,8 +146,15 @@ class Connection:
 
     async def command(self, name: str, key: str, *args: str | bytes | float, writes: bool = False) -> Any:  # noqa: ANN401
         """Run one plain command on one key. Raises as `run` does."""
+        command = Command((name, key, *args), writes, key)
+        if self._spans is None:
+            return await self._answer(command)
+        with self._spans(name):
+            return await self._answer(command)
+
+    async def _answer(self, command: Command) -> Any:  # noqa: ANN401
         try:
-            return await self._call(Command((name, key, *args), writes, key))
+            return await self._call(command)
         except FAILURES as error:
             raise refusal(error) from error
 
@@ -169,6 +200,7 @@ class Connection:
         When the store does not answer in time, those who wait behind are told as well: they would only wait for the
         same, and longer.
         """
+        started, sent = time.perf_counter(), len(calls)
         try:
             async with asyncio.timeout(self._answer_seconds):
                 answers = await self._sender.send([call.command for call in calls])
@@ -179,7 +211,11 @@ class Connection:
             answers = [late] * len(calls)
         except BaseException as error:  # noqa: BLE001 -- the callers are told, and raise it themselves
             answers = [error] * len(calls)
+        if self._observer:
+            self._observer.store_answered(time.perf_counter() - started, sent)
         for call, answer in zip(calls, answers, strict=True):
+            if isinstance(answer, Exception) and self._observer and not isinstance(answer, NoScriptError):
+                self._observer.store_failed(_reason(answer))
             if call.answer.done():
                 continue
             if isinstance(answer, BaseException):
@@ -191,6 +227,12 @@ class Connection:
         """Wait for what is under way."""
         if self._flights:
             await asyncio.gather(*self._flights, return_exceptions=True)
+
+
+def _reason(error: Exception) -> str:
+    """What those who count errors call it."""
+    known = refusal(error) if isinstance(error, FAILURES) else error
+    return "unavailable" if isinstance(known, StoreUnavailable) else "refused"
 
 
 def _not_cancelled(error: BaseException) -> BaseException:

@@ -37,13 +37,18 @@ class RedisFeed:
         connection: With the scripts of this module loaded.
         clock: Seconds that never go backwards.
         limits: How many events are kept; the audit log is kept for good.
+        moved: Told the type of every event that this, and nobody else, has moved to the feed.
     """
 
     def __init__(
-        self, connection: Connection, clock: Callable[[], float] = time.monotonic, limits: Limits | None = None
+        self,
+        connection: Connection,
+        clock: Callable[[], float] = time.monotonic,
+        limits: Limits | None = None,
+        moved: Callable[[str], None] = lambda _: None,
     ) -> None:
         self._connection = connection
-        self._relay = Relay(connection, clock, limits or Limits())
+        self._relay = Relay(connection, clock, limits or Limits(), moved)
 
     async def relay(self, *, in_turn: bool = False) -> int:
         """See `Feed.relay`."""

@@ -124,9 +124,13 @@ class Relay:
         connection: With the scripts of this module loaded.
         clock: Seconds that never go backwards.
         limits: How many events the feed keeps.
+        moved: Told the type of every event that this has moved.
     """
 
-    def __init__(self, connection: Connection, clock: Callable[[], float], limits: Limits) -> None:
+    def __init__(
+        self, connection: Connection, clock: Callable[[], float], limits: Limits, moved: Callable[[str], None]
+    ) -> None:
+        self._told = moved
         self._connection = connection
         self._clock = clock
         self._limits = limits
@@ -217,6 +221,8 @@ class Relay:
                 self._places[source] = after
             self._cuts.setdefault(source, (due, after))
         self._head = plan.head
+        for _, _, type_, _ in plan.events:
+            self._told(type_)
         for source, lost in plan.losses:
             log.error("entries lost before they reached the feed", source=source, lost=lost)
 

@@ -14,7 +14,17 @@ from urllib.parse import urlsplit
 from starlette.requests import ClientDisconnect, Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from app.errors import InvalidClient, InvalidToken, MethodNotAllowed, NotFound, Refusal, ServerError, TooManyRequests
+from app.errors import (
+    BadCallSignature,
+    InvalidClient,
+    InvalidToken,
+    MethodNotAllowed,
+    NotFound,
+    Refusal,
+    ServerError,
+    TooManyRequests,
+    WrongLogin,
+)
 from app.logs import RequestLine, request_lines
 from app.web.addresses import limit_key
 from app.web.answers import Answer, empty_answer
@@ -22,8 +32,10 @@ from app.web.errors import error_answer
 from app.web.pages import error_page
 from app.web.routing import ErrorStyle, Limit, Route, RouteTable
 from app.web.state import Facts, State
+from app.web.traces import trace_id_of
 
 _REQUEST_ID = re.compile(rb"[A-Za-z0-9_-]{8,128}")
+_UNAUTHENTICATED: Final = (InvalidToken, InvalidClient, BadCallSignature, WrongLogin)
 _CLIENT_CLOSED: Final = 499
 _OPTIONS: Final = "OPTIONS"
 
@@ -47,6 +59,8 @@ class Edge:
         self._log = log.bind()  # what structlog gives out looks itself up at every call
         self._write = request_lines(self._log)
         self._request_ids = _RequestIds()
+        self._metrics = state["metrics"]
+        self._traces = state["traces"]
         public = urlsplit(state["settings"].public_url)
         self._prefix = public.path
         self._transport = [(b"strict-transport-security", b"max-age=63072000")] if public.scheme == "https" else []
@@ -58,7 +72,15 @@ class Edge:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one HTTP request."""
         started = time.perf_counter()
-        facts = Facts(self._request_ids.of(scope))
+        self._metrics.request_began()
+        facts = self._request_ids.facts(scope)
+        if self._traces is None:
+            await self._serve(scope, receive, send, facts, started)
+        else:
+            with self._traces.request(scope, facts):
+                await self._serve(scope, receive, send, facts, started)
+
+    async def _serve(self, scope: Scope, receive: Receive, send: Send, facts: Facts, started: float) -> None:
         scope["state"] = self._state
         scope["cds.facts"] = facts
         exchange = _Exchange(send, facts.request_id, self._transport, head=scope["method"] == "HEAD")
@@ -74,7 +96,10 @@ class Edge:
             if not exchange.status:
                 await self._error_answer(refusal, style, facts, scope)(scope, receive, exchange.send)
         finally:
-            self._write_line(scope, exchange, facts, started)
+            facts.status = exchange.status
+            seconds = time.perf_counter() - started
+            self._metrics.request_ended(facts.route, scope["method"], facts.status, seconds)
+            self._write_line(scope["method"], facts, seconds)
 
     def _route(self, scope: Scope) -> Route:
         """The route of a request. Raises NotFound when there is none."""
@@ -141,25 +166,29 @@ class Edge:
             return ServerError(f"Something went wrong here; the request id is {facts.request_id}.")
         if error.detail:
             self._log.info("refused", request_id=facts.request_id, error=error.code, detail=error.detail)
+        if isinstance(error, _UNAUTHENTICATED):
+            self._metrics.authentication_failed(error.code)
         if isinstance(error, InvalidToken | InvalidClient):
             try:
                 self._state["limiters"].failed_auth.hit(limit_key(scope, self._state["settings"].trusted_proxies))
             except TooManyRequests as limit:
-                return limit
+                error = limit
+        if isinstance(error, TooManyRequests):
+            self._metrics.rate_limited(error.limit)
         return error
 
-    def _write_line(self, scope: Scope, exchange: "_Exchange", facts: Facts, started: float) -> None:
-        duration_ms = round((time.perf_counter() - started) * 1000, 2)
+    def _write_line(self, method: str, facts: Facts, seconds: float) -> None:
         self._write(
             RequestLine(
                 facts.request_id,
                 facts.registration_id,
                 facts.client_id,
-                scope["method"],
+                method,
                 facts.route,
-                exchange.status,
-                duration_ms,
+                facts.status,
+                round(seconds * 1000, 2),
                 facts.operator,
+                facts.trace_id,
             )
         )
 
@@ -192,9 +221,15 @@ class _RequestIds:
         self._beginning = secrets.token_hex(5)
         self._numbers = itertools.count(1)
 
-    def of(self, scope: Scope) -> str:
-        """The one that a proxy gave, when it is a sensible one, else a new one."""
+    def facts(self, scope: Scope) -> Facts:
+        """What is known of a request at its beginning: its id, and the trace that it is part of, if it says so.
+
+        The id is the one that a proxy gave, when it is a sensible one, else a new one.
+        """
+        request_id = trace_id = ""
         for name, value in scope["headers"]:
-            if name == b"x-request-id" and _REQUEST_ID.fullmatch(value):
-                return str(value, "ascii")
-        return f"{self._beginning}{next(self._numbers):06x}"
+            if name == b"x-request-id" and not request_id and _REQUEST_ID.fullmatch(value):
+                request_id = str(value, "ascii")
+            elif name == b"traceparent":
+                trace_id = trace_id_of(value)
+        return Facts(request_id or f"{self._beginning}{next(self._numbers):06x}", trace_id=trace_id)

@@ -202,7 +202,7 @@ DELIVERIES_WAITING: Final = Metric(
     "cds_webhook_deliveries_waiting",
     Kind.GAUGE,
     (),
-    "Deliveries to webhooks that wait to be sent or tried again.",
+    "Deliveries that wait to be sent to webhooks that are turned on, or tried again.",
     Origin.STORE,
 )
 DELIVERIES_OLDEST: Final = Metric(
@@ -223,7 +223,7 @@ FEED_BACKLOG: Final = Metric(
     "cds_feed_backlog_entries",
     Kind.GAUGE,
     (),
-    "Changes that have not reached the feed, the audit log, webhooks and mails yet; of one shard at most 1000 are seen.",
+    "Changes that have not reached the feed, the audit log, webhooks and mails yet; of one shard at most 100 are seen.",
     Origin.STORE,
 )
 FEED_BACKLOG_OLDEST: Final = Metric(

@@ -26,10 +26,12 @@ class RateLimiter:
     Args:
         limit: None lets everything through.
         clock: Seconds that never go backwards.
+        name: What metrics call it.
     """
 
-    def __init__(self, limit: RateLimit | None, clock: Callable[[], float]) -> None:
+    def __init__(self, limit: RateLimit | None, clock: Callable[[], float], name: str = "other") -> None:
         self._limit = limit
+        self._name = name
         self._clock = clock
         self._start = clock()
         self._full_at: dict[str, float] = {}
@@ -69,6 +71,7 @@ class RateLimiter:
             raise TooManyRequests(
                 f"More than {limit.count} requests in {limit.period_seconds} seconds; try again in {wait} s.",
                 retry_after_seconds=max(wait, 1),
+                limit=self._name,
             )
 
     def _sweep(self, now: float) -> None:

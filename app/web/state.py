@@ -10,6 +10,7 @@ from app.domain.authorization_store import AuthorizationStore, UserStore
 from app.domain.broadcasts import BroadcastStore
 from app.domain.context import Context
 from app.domain.deliveries import DeliveryQueue
+from app.domain.depths import DepthGauge
 from app.domain.directory import Directory
 from app.domain.feed import Feed
 from app.domain.mails import MailQueue
@@ -23,7 +24,9 @@ from app.domain.tokens import TokenStore
 from app.domain.user_tokens import UserTokenStore
 from app.domain.webhooks import WebhookStore
 from app.settings import Settings
+from app.web.counting import Metrics
 from app.web.rate_limit import RateLimiter
+from app.web.traces import Traces
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +59,9 @@ class State(TypedDict):
     deliveries: DeliveryQueue
     allowances: Allowances
     store_health: StoreHealth
+    depths: DepthGauge
+    metrics: Metrics
+    traces: Traces | None
     repeats: Repeats
     broadcasts: BroadcastStore
     feed: Feed
@@ -72,3 +78,6 @@ class Facts:
     operator: str = ""
     registration_id: str = ""
     client_id: str = ""
+    trace_id: str = ""
+    status: int = 0
+    """What was answered; 0 until then."""

@@ -1,6 +1,7 @@
 """Fills the outbox with what events lead to, and empties it: sends what is due, forgets what nobody needs any more."""
 
 import asyncio
+from collections.abc import Callable
 from datetime import datetime
 from typing import Any, Final
 
@@ -22,12 +23,16 @@ class SendMails:
     Args:
         queue: The outbox.
         mailer: What takes the mails; without one they wait, and only their time runs out.
+        attempted: Told `sent`, `delayed` or `failed` after each attempt.
     """
 
     name = "mails"
     interval_seconds = 1.0
 
-    def __init__(self, queue: MailQueue, mailer: Mailer | None) -> None:
+    def __init__(
+        self, queue: MailQueue, mailer: Mailer | None, attempted: Callable[[str], None] = lambda _: None
+    ) -> None:
+        self._attempted = attempted
         self._queue = queue
         self._mailer = mailer
         self._log: Any = structlog.get_logger("app.worker.mails")
@@ -71,6 +76,7 @@ class SendMails:
         return None
 
     def _tell(self, event: str, taken: TakenMail, error: str | None = None) -> None:
+        self._attempted(event.removeprefix("mail_"))
         facts = {"mail_id": taken.mail.id, "kind": taken.mail.kind, "attempts": taken.attempts}
         if error is None:
             self._log.info(event, **facts)

@@ -56,11 +56,18 @@ class Runtime:
         jobs: What to run.
         now: The time that each step is told.
         pause_unit_seconds: The first pause after a failure, from which the others are doubled.
+        stepped: Told the name of the job and `worked`, `idle` or `failed` after each step.
     """
 
     def __init__(
-        self, jobs: Sequence[Job], now: Callable[[], datetime], *, pause_unit_seconds: float = FIRST_PAUSE_SECONDS
+        self,
+        jobs: Sequence[Job],
+        now: Callable[[], datetime],
+        *,
+        pause_unit_seconds: float = FIRST_PAUSE_SECONDS,
+        stepped: Callable[[str, str], None] = lambda _job, _outcome: None,
     ) -> None:
+        self._stepped = stepped
         self._jobs = tuple(jobs)
         self._now = now
         self._unit = pause_unit_seconds
@@ -95,8 +102,10 @@ class Runtime:
                 had_work = await job.run_once(self._now())
             except Exception as error:  # noqa: BLE001 -- whatever it is, the next step may succeed
                 failures += 1
+                self._stepped(job.name, "failed")
                 await self._rest(self._after_failure(job, error, failures))
                 continue
+            self._stepped(job.name, "worked" if had_work else "idle")
             failures, idle = 0, 0 if had_work else idle + 1
             await self._rest(0 if had_work else job.interval_seconds * min(idle, IDLE_FACTOR))
 

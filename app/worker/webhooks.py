@@ -89,6 +89,7 @@ class SendDeliveries:
         sender: Sends.
         jitter: A number from 0 to 1, another one each time.
         clock: The time at which an attempt ends.
+        attempted: Told `delivered`, `delayed` or `dead` after each attempt.
     """
 
     name = "webhooks"
@@ -102,7 +103,9 @@ class SendDeliveries:
         *,
         jitter: Callable[[], float],
         clock: Callable[[], datetime],
+        attempted: Callable[[str], None] = lambda _: None,
     ) -> None:
+        self._attempted = attempted
         self._queue = queue
         self._webhooks = webhooks
         self._sender = sender
@@ -186,6 +189,7 @@ class SendDeliveries:
             DeliveryStatus.DEAD: ("delivery_dead", self._log.error),
         }
         event, log = events[outcome.status]
+        self._attempted("delayed" if outcome.status is DeliveryStatus.WAITING else outcome.status.value)
         log(
             event,
             delivery_id=taken.queued.delivery_id,

@@ -84,13 +84,13 @@ def test_check_misses_keys_that_another_store_needs(monkeypatch):
 
 
 def test_serve_with_wrong_settings_tells_all_of_them_and_exits_with_1(monkeypatch):
-    monkeypatch.setenv("CDS_METRICS", "on")
+    monkeypatch.setenv("CDS_METRICS", "sometimes")
     monkeypatch.setenv("CDS_PUBLIC_URL", "http://utility.example")
 
     answer = run("serve")
 
     assert answer.exit_code == 1
-    assert "CDS_METRICS is not available in this version" in answer.stderr
+    assert "CDS_METRICS needs one of" in answer.stderr
     assert "CDS_PUBLIC_URL needs https://" in answer.stderr
 
 

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from app.errors import ConfigurationError
 from app.setting_values import RateLimit, SmtpServer, is_loopback, sender_of, smtp_server, split_hosts
-from app.settings import NOT_YET, TABLE, Settings, read_env_file, read_environment
+from app.settings import TABLE, Settings, read_env_file, read_environment
 
 ROOT = Path(__file__).parents[2]
 EXAMPLE = (ROOT / ".env.example").read_text()
@@ -88,11 +88,6 @@ def test_an_unknown_name_is_refused_with_the_nearest_one():
 
 def test_a_name_that_resembles_nothing_is_refused_too():
     assert problems_of(CDS_ZZZ="1") == ["CDS_ZZZ is not a setting; .env.example lists all of them."]
-
-
-@pytest.mark.parametrize("name", sorted(NOT_YET))
-def test_a_setting_of_a_later_version_is_refused_and_not_ignored(name):
-    assert problems_of(**{name: "x"}) == [f"{name} is not available in this version; remove it."]
 
 
 @pytest.mark.parametrize("name", ["CDS_SERVICE_HOST", "CDS_SERVICE_PORT_HTTP", "CDS_PORT", "CDS_PORT_80_TCP_ADDR"])

@@ -53,6 +53,7 @@ PUBLIC = {
     "/register",
     "/livez",
     "/readyz",
+    "/metrics",
 }
 """What anybody may ask. A route that is not named here has to refuse those who do not authenticate."""
 
