@@ -8,8 +8,9 @@ from urllib.parse import unquote_plus
 import msgspec
 from starlette.requests import Request
 
+from app.domain.texts import is_name
 from app.errors import ContentTooLarge, InvalidRequest
-from app.schemas.encoding import MAX_DEPTH, decode
+from app.schemas.encoding import MAX_DEPTH, decode, encode
 
 BODY_SECONDS: Final = 60
 """How long a body may take to arrive."""
@@ -67,20 +68,28 @@ def parse_json_object(body: bytes) -> dict[str, Any]:
         raise InvalidRequest("The body is not valid JSON in UTF-8.", detail=str(error)) from error
     if not isinstance(value, dict):
         raise InvalidRequest("The body is not a JSON object.")
-    if b"\x7f" in body or _has_control_escape(body):
-        raise InvalidRequest("Text must not contain control characters other than tab and line ends.")
+    if _has_control_character(body):
+        raise InvalidRequest(
+            "Text must not contain control characters other than tab and line ends.", field=_member_at_fault(value)
+        )
     if _is_deeper_than(value, MAX_DEPTH):
         raise InvalidRequest(f"The body is nested deeper than {MAX_DEPTH} levels.")
     return value
 
 
-def _has_control_escape(body: bytes) -> bool:
-    """Whether JSON text escapes a control character other than tab and line ends.
+def _has_control_character(body: bytes) -> bool:
+    """Whether JSON text has a control character other than tab and line ends; all but DEL can only come as escapes.
 
     Escaped backslashes go first, so that every backslash that is left begins an escape. The pattern begins with plain
     text, because `re` finds that fast: a body may be 20 MB of Base64.
     """
-    return _CONTROL_ESCAPE.search(body.replace(b"\\\\", b"")) is not None
+    return b"\x7f" in body or _CONTROL_ESCAPE.search(body.replace(b"\\\\", b"")) is not None
+
+
+def _member_at_fault(body: dict[str, Any]) -> str | None:
+    """The member of a body in which a control character is; None when its name cannot be repeated in an error."""
+    found = next((name for name, value in body.items() if _has_control_character(encode(value))), None)
+    return found if is_name(found) else None
 
 
 def _is_deeper_than(value: object, levels: int) -> bool:

@@ -45,6 +45,22 @@ def test_a_backslash_that_is_text_itself_escapes_nothing(body: bytes, is_refused
         assert parse_json_object(body)
 
 
+@pytest.mark.parametrize(
+    ("body", "field"),
+    [
+        (rb'{"name":"fine","notes":"\u0000"}', "notes"),
+        (b'{"notes":[{"deep":"\x7f"}],"name":"fine"}', "notes"),
+        (rb'{"<b>":"\u0000"}', None),
+        (rb'{"\u0000":"fine"}', None),
+    ],
+)
+def test_the_refusal_names_the_member_with_the_control_character(body: bytes, field: str | None) -> None:
+    with pytest.raises(InvalidRequest) as refusal:
+        parse_json_object(body)
+
+    assert refusal.value.field == field
+
+
 @pytest.mark.parametrize("value", [b"[]", b"{}", b"0.5", b'"x"'])
 def test_millions_of_tiny_values_are_refused_before_they_are_built(value: bytes) -> None:
     body = b'{"a":[' + b",".join([value] * 2_000_000) + b"]}"
