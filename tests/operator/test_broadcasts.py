@@ -35,7 +35,7 @@ async def received(registered: Registered) -> list[dict[str, Any]]:
     return [one for one in await registered.messages("notification") if not one["name"].startswith("Welcome")]
 
 
-@pytest.mark.clause("WG1-02-6.2-01")
+@pytest.mark.clause("WG1-02-6.2-01", "WG1-02-6.2-02")
 async def test_every_registration_gets_one_notification(server: Server) -> None:
     clients = [await server.register() for _ in range(3)]
     anna = await operator_of(server, "support", "anna")

@@ -98,6 +98,7 @@ class LaxView(View):
             super().handle_endtag(tag)
 
 
+@pytest.mark.clause("WG1-02-5.2-02")
 async def test_a_customer_signs_in_decides_and_finds_the_receipt(server, browser, path, issuer):
     """The user is the provider's subject, called by the name that the provider has for it."""
     view = await browser.sign_in(path)
