@@ -107,7 +107,7 @@ async def a_client_does_not_change_what_the_server_sets(session: Session) -> Non
         answer = await put(session, client, **{field: value})
         problems.note(answer.status in {OK, BAD_REQUEST}, f"another {field} is answered with {answer.status}")
         after = (await read(session, await session.as_admin(), client, URI)).object()
-        kept = same(after.get(field), before.get(field)) or (field == "cds_modified" and after[field] != value)
+        kept = same(after.get(field), before.get(field)) or (field == "cds_modified" and after.get(field) != value)
         problems.note(kept, f"{field} is {shown(after.get(field))} after a PUT of it")
         problems.answer = answer if problems.found and problems.answer is None else problems.answer
     problems.refuse()

@@ -277,14 +277,14 @@ async def incomplete_and_malformed_messages_are_refused(session: Session) -> Non
     require(not new, f"{len(new)} Messages came of requests that were refused")
 
 
-@check("WG1-02-6.9-16", needs=REGISTRATION)
+@check("WG1-02-6.9-16", needs=REGISTRATION, stage=Stage.SPOIL)
 async def ten_megabytes_can_be_attached(session: Session) -> None:
-    """In one piece."""
+    """In one piece. Late, because from then on each listing of Messages is as long as that."""
     answer = await post(session, type="private_message", attachments=[sized(TEN_MEGABYTES)], **TEXTS)
     require_done(answer, CREATED, f"an attachment of {TEN_MEGABYTES} bytes")
 
 
-@check("WG1-02-6.9-15", needs=REGISTRATION)
+@check("WG1-02-6.9-15", needs=REGISTRATION, stage=Stage.SPOIL)
 async def too_much_is_refused_as_too_large(session: Session) -> None:
     """413, and nothing else."""
     answer = await post(session, type="private_message", attachments=[sized(TOO_LARGE_BYTES)], **TEXTS)

@@ -231,7 +231,7 @@ async def every_status_of_a_message_is_known(session: Session) -> None:
 @check("WG1-02-6.3-02", needs=REGISTRATION)
 async def what_asks_for_nothing_is_complete(session: Session) -> None:
     """Notifications, private messages and submissions."""
-    for one in await some(session, "notification", "private_message", "client_submission"):
+    for one in (await with_one(session)).of_type("notification", "private_message", "client_submission"):
         refuse(differing(one, {"status": "complete"}, f"{one['type']} {one.get('message_id')}: "))
 
 
