@@ -63,7 +63,7 @@ async def discover(wire: Wire, url: str) -> Subject:
         except Violated as problem:
             tried.append(problem.reason)
             continue
-        if answer.status == OK and found is not None:
+        if found is not None:
             return Subject(given, candidate, answer)
         tried.append(
             f"{candidate} answers {answer.status}"

@@ -104,6 +104,12 @@ async def test_a_server_with_metadata_alone_is_judged_by_that_and_the_rest_is_sk
     assert "the server does not offer registration" in registration.reason
 
 
+async def test_metadata_with_another_status_of_success_is_found_and_judged():
+    report = await run(BASE, transport=paper({WELL_KNOWN: says(203, json=METADATA), "/": says(text="")}))
+
+    assert {result.clause.id for result in report.results if result.status is Status.FAILED} >= {"WG1-01-3-02"}
+
+
 async def test_every_clause_is_in_the_report_in_the_order_of_the_documents():
     report = await run(BASE, transport=utility(), checks=())
 
