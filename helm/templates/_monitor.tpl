@@ -1,0 +1,30 @@
+{{/* What a ServiceMonitor and a PodMonitor have in common: dict "root" $ "monitor" {…} "kind" "…" "endpoints" "…" */}}
+{{- define "cds.monitor" -}}
+{{- $root := .root -}}
+{{- $monitor := .monitor -}}
+apiVersion: monitoring.coreos.com/v1
+kind: {{ .kind }}
+metadata:
+  {{- include "cds.metadata" (dict "root" $root "component" "server" "labels" $monitor.labels "namespace" $monitor.namespace) | nindent 2 }}
+spec:
+  {{- if and $monitor.namespace (ne $monitor.namespace $root.Release.Namespace) }}
+  namespaceSelector:
+    matchNames: [{{ $root.Release.Namespace }}]
+  {{- end }}
+  selector:
+    matchLabels:
+      {{- include "cds.selectorLabels" (dict "root" $root "component" "server") | nindent 6 }}
+  {{ .endpoints }}:
+    - port: http
+      path: /metrics
+      interval: {{ $monitor.interval }}
+      scrapeTimeout: {{ $monitor.scrapeTimeout }}
+      {{- with $monitor.relabelings }}
+      relabelings:
+        {{- toYaml . | nindent 8 }}
+      {{- end }}
+      {{- with $monitor.metricRelabelings }}
+      metricRelabelings:
+        {{- toYaml . | nindent 8 }}
+      {{- end }}
+{{- end -}}
