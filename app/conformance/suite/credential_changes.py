@@ -18,7 +18,7 @@ from app.conformance.apis import (
     unchanged,
 )
 from app.conformance.checks import Need, Stage, check, refuse, require, skip_unless
-from app.conformance.formats import objects, parse_datetime
+from app.conformance.formats import objects, parse_datetime, shown
 from app.conformance.mailbox import mailbox, news
 from app.conformance.session import Session, told
 from app.conformance.shapes import differing
@@ -27,6 +27,7 @@ from app.conformance.suite.tokens import introspect
 from app.conformance.wire import Answer, Caller, Document
 
 REGISTRATION: Final = (Need.REGISTRATION,)
+STAFFED: Final = (Need.REGISTRATION, Need.OPERATOR)
 EXPIRY: Final = "client_secret_expires_at"
 HOUR: Final = 3600
 
@@ -154,6 +155,22 @@ async def a_changed_credential_is_the_first_and_a_message_tells_of_it(session: S
     first = objects(pages[0].find("credentials"))[0]
     tied = parse_datetime(first.get("modified")) == parse_datetime(after.get("modified"))
     require(tied, "a Credential that was changed is not the first of the listing", pages[0])
+
+
+@check("WG1-02-7-02", "WG1-02-7.6-10", "WG1-02-7.6-12", needs=STAFFED, stage=Stage.CHANGE)
+async def a_credential_that_the_server_ends_is_shown_as_ended(session: Session) -> None:
+    """Its secret is of no use, and a Message tells of it."""
+    credential = await new(session)
+    before = await mailbox(session)
+    await session.operator.expire_credential(str(credential["credential_id"]))
+    answer = await read(session, await session.as_admin(), credential)
+    expires = answer.object().get(EXPIRY)
+    past = isinstance(expires, int) and 0 < expires <= server_time(answer).timestamp()
+    require(past, f"{EXPIRY} is {shown(expires)} after the server has ended the Credential", answer)
+    await news(session, before, "credential", credential["uri"])
+    caller = Caller.client(str(credential["client_id"]), str(credential["client_secret"]))
+    refused = await session.ask_token(caller)
+    require(not refused.ok, f"the secret of a Credential that has ended is answered with {refused.status}", refused)
 
 
 async def new(session: Session) -> Document:
