@@ -148,12 +148,16 @@ def first_scopes(catalog: "Catalog") -> list[str]:
 
 
 @main.command()
-def worker() -> None:
+@click.option("--host", default="127.0.0.1", show_default=True, help="Address for --port; 0.0.0.0 for all.")
+@click.option("--port", type=click.IntRange(1, 65535), help="Answer /livez, /readyz and /metrics there.")
+def worker(host: str, port: int | None) -> None:
     """Run background jobs until SIGTERM or Ctrl-C; then finish what is under way and exit with 0.
 
     That is what servers with CDS_WORKER=external leave to others. Any number of these processes may run, beside any
     number of servers.
     """
+    from contextlib import ExitStack
+
     from app import serve, work
     from app.catalog import load_catalog
     from app.errors import ConfigurationError
@@ -163,7 +167,9 @@ def worker() -> None:
     try:
         settings = Settings.from_environment(read_environment(Path.cwd()))
         configure(settings.log_format, settings.log_level)
-        work.work(settings, load_catalog(settings.catalog))
+        with ExitStack() as stack:
+            listener = stack.enter_context(serve.bind(host, port)) if port else None
+            work.work(settings, load_catalog(settings.catalog), listener)
     except ConfigurationError as error:
         serve.complain(error)
         sys.exit(1)

@@ -14,17 +14,17 @@ COMMAND = (sys.executable, "-c", "from app.cli import main; main()", "worker")
 SECONDS = 30.0
 
 
-def spawn_worker(directory: Path, **settings: str) -> subprocess.Popen[bytes]:
+def spawn_worker(directory: Path, *arguments: str, **settings: str) -> subprocess.Popen[bytes]:
     """A worker that will begin to work; it logs into `worker.log`."""
     environment = {name: value for name, value in os.environ.items() if not name.startswith("CDS_")}
     environment |= {"PYTHONPATH": str(REPOSITORY), "CDS_LOG_FORMAT": "json", **settings}
     with (directory / "worker.log").open("wb") as output:
-        return subprocess.Popen(COMMAND, cwd=directory, env=environment, stdout=output, stderr=output)
+        return subprocess.Popen([*COMMAND, *arguments], cwd=directory, env=environment, stdout=output, stderr=output)
 
 
-def start_worker(directory: Path, **settings: str) -> subprocess.Popen[bytes]:
+def start_worker(directory: Path, *arguments: str, **settings: str) -> subprocess.Popen[bytes]:
     """A worker that has begun to work; it logs into `worker.log`."""
-    process, log = spawn_worker(directory, **settings), directory / "worker.log"
+    process, log = spawn_worker(directory, *arguments, **settings), directory / "worker.log"
     deadline = time.monotonic() + SECONDS
     while b'"working"' not in log.read_bytes():
         if process.poll() is not None or time.monotonic() > deadline:
