@@ -164,7 +164,11 @@ class _Walk:
         """The schema of a member with its meaning, its format and an example."""
         name = field.encode_name
         schema = _with_format(name, self.schema(field.type))
-        return schema | {key: value for key, value in member(struct, name).items() if key not in schema}
+        words = {key: value for key, value in member(struct, name).items() if key not in schema}
+        values = self.found.get(schema.get("$ref", "").rpartition("/")[2], schema).get("enum")
+        if values and words.get("examples", values)[0] not in values:
+            del words["examples"]  # another member of this name has it
+        return schema | words
 
 
 def _with_format(name: str, schema: Schema) -> Schema:

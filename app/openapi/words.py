@@ -19,7 +19,10 @@ _URL_NAMES: Final = (
     "cds_credentials_api", "cds_grants_api", "cds_server_provided_files_api",
     "cds_test_accounts", "cds_server_metadata",
 )  # fmt: skip
-FORMATS: Final[dict[str, dict[str, Any]]] = {name: {"format": "uri", "pattern": HTTP} for name in ("uri", *_URL_NAMES)}
+FORMATS: Final[dict[str, dict[str, Any]]] = {
+    **{name: {"format": "uri", "pattern": HTTP} for name in ("uri", *_URL_NAMES)},
+    **{name: {"format": "uri"} for name in ("request_uri", "redirect_uri", "cds_default_redirect_uri")},
+}
 """Further keywords of members that are strings, by name; names that end in `_uri` or `_url` are URLs anyway."""
 
 TITLES: Final = {

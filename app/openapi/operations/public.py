@@ -86,6 +86,15 @@ OPERATIONS: Final[Operations] = {
     ("GET", OPENAPI_PATH): _document(
         "getOpenApi", "Read this description", "OpenAPI 3.1", dict, text="For people it is at `/docs/api`."
     ),
+    ("GET", "/metrics"): Operation(
+        "getMetrics",
+        "Read the metrics of this process",
+        "Prometheus",
+        HEALTH,
+        (Answer(200, "Prometheus text, or OpenMetrics for those who accept that.", None, BYTES, ("Cache-Control",)),),
+        "Only for who asks directly: with CDS_METRICS `on`, nothing is here for those who come through a proxy.",
+        refusals=(NotFound,),
+    ),
     ("GET", "/livez"): Operation(
         "getLiveness",
         "See whether the process answers",

@@ -36,19 +36,23 @@
   const news = element("p", { role: "status", class: "note" });
 
   function showPanel() {
-    const button = element("button", { type: "button" }, "Get an access token");
-    button.addEventListener("click", getToken);
+    const form = element("form", {},
+      element("div", { class: "pairs" },
+        field("try:client", "client_id", credentials.client),
+        field("try:secret", "client_secret", credentials.secret)),
+      element("button", {}, "Get an access token"), news,
+      element("div", { class: "pairs" },
+        field("try:token", "Access token", credentials.token),
+        field("try:key", "Operator key, for the utility's staff", credentials.key)));
+    form.addEventListener("submit", (event) => {
+      event.preventDefault();
+      getToken();
+    });
     panel.append(
       element("h2", {}, "Try it"),
       element("p", { class: "note" },
         "Requests go to this very server. What you enter stays in this page and is gone when you leave it."),
-      element("div", { class: "pairs" },
-        field("try:client", "client_id", credentials.client),
-        field("try:secret", "client_secret", credentials.secret)),
-      button, news,
-      element("div", { class: "pairs" },
-        field("try:token", "Access token", credentials.token),
-        field("try:key", "Operator key", credentials.key, "For the utility's staff.")));
+      form);
     panel.hidden = false;
   }
 
@@ -139,7 +143,7 @@
     return { body: form };
   }
 
-  async function show(output, url, options) {
+  async function show(id, output, url, options) {
     output.replaceChildren(element("p", { class: "note" }, `${options.method} ${url} …`));
     const began = performance.now();
     try {
@@ -150,7 +154,7 @@
       output.replaceChildren(
         element("p", {}, element("strong", {}, `${answer.status} ${answer.statusText}`.trim()),
           ` after ${Math.round(performance.now() - began)} ms`),
-        block(headers, "Headers of the answer"), block(told, "Body of the answer"));
+        block(headers, `Headers of the answer to ${id}`), block(told, `Body of the answer to ${id}`));
     } catch (error) {
       output.replaceChildren(element("p", { class: "wrong" }, String(error)));
     }
@@ -187,7 +191,7 @@
           element("button", { class: "yes" }, "Send"), output);
         form.addEventListener("submit", (event) => {
           event.preventDefault();
-          show(output, ...request(method.toUpperCase(), path, operation, parameters, bodies));
+          show(id, output, ...request(method.toUpperCase(), path, operation, parameters, bodies));
         });
         details.querySelector(".about").append(form);
       }
