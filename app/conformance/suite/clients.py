@@ -42,7 +42,7 @@ from app.conformance.shapes import (
     unknown,
 )
 from app.conformance.suite.registration import scopes_of, with_users
-from app.conformance.wire import NOBODY, Answer, Document
+from app.conformance.wire import NOBODY, Answer, Caller, Document
 
 ENDPOINT: Final = "cds_clients_api"
 REGISTRATION: Final = (Need.REGISTRATION,)
@@ -358,6 +358,21 @@ async def a_client_object_alone_is_the_one_of_the_listing(session: Session) -> N
     clients = await every_client(session, anew=True)
     await require_single(session, clients, "cds_client_uri", "client_id")
     await require_hidden(session, clients[0], "cds_client_uri", "client_id")
+
+
+@check("WG1-02-5.4-02", "WG1-02-5.5-03", needs=REGISTRATION)
+async def rfc_7592_leads_to_the_same_client_object(session: Session) -> None:
+    """By the same URL, with the other kind of token as well."""
+    own = await session.registration()
+    uri, token = (own.answer.find(name) for name in ("registration_client_uri", "registration_access_token"))
+    skip_unless(uri and token, "the server does not offer RFC 7592")
+    session.blackener.learn(str(token))
+    refuse(differing(own.answer.object(), {"cds_client_uri": uri}), own.answer)
+    for caller in (Caller.bearer(str(token)), await session.as_admin()):
+        answer = await session.wire.get(str(uri), caller)
+        refuse(differing(answer.object(), {"client_id": own.client_id}), answer)
+        written = await session.wire.ask("PUT", str(uri), caller, json=answer.object())
+        require(written.ok, f"a PUT of what is there already is answered with {written.status}", written)
 
 
 async def every_client(session: Session, *, anew: bool = False) -> list[Document]:

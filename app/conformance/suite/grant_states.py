@@ -8,9 +8,11 @@ from urllib.parse import urlencode
 
 from app.conformance.apis import NO_SUCH_ID, listed, read, require_done
 from app.conformance.checks import Need, Skipped, Stage, check, refuse, require, skip_unless
-from app.conformance.formats import parse_datetime, shown, strings
+from app.conformance.formats import objects, parse_datetime, shown, strings
 from app.conformance.session import Session
 from app.conformance.shapes import differing, lacking
+from app.conformance.suite.authorization_details import sample
+from app.conformance.suite.client_changes import has
 from app.conformance.suite.grant_changes import patch
 from app.conformance.suite.grants import ENDPOINT, GRANT
 from app.conformance.suite.pushed_requests import asker
@@ -19,6 +21,12 @@ from app.conformance.wire import Document
 
 STAFFED: Final = (Need.REGISTRATION, Need.OPERATOR)
 ENDED: Final = ("disabled", "suspended", "revoked", "expired")
+WAITING: Final = frozenset({"needs_authorization", "needs_sub_grants", "pending"})
+"""What a Grant is until somebody has agreed to more."""
+
+ORDERED: Final = frozenset({"int", "decimal", "relative_or_absolute_date", "relative_or_absolute_datetime"})
+"""The formats whose minimum and maximum are values themselves."""
+
 SOON: Final = timedelta(seconds=2)
 POLLS: Final = 24
 POLL_SECONDS: Final = 0.5
@@ -111,8 +119,7 @@ async def a_pending_grant_shows_what_of_it_is_enabled(session: Session) -> None:
 @check("WG1-02-8.1-12", "WG1-02-8.2-05", needs=STAFFED)
 async def a_partial_grant_shows_what_of_it_is_enabled(session: Session) -> None:
     """No more than the server says."""
-    scopes = scopes_of(await granted_client(session))
-    grant = await made(session, scope=" ".join(scopes))
+    grant, scopes = await wide(session)
     part = await changed(session, grant, status="partial", enabled_scope=scopes[0])
     refuse(differing(part, {"status": "partial", "scope": grant["scope"], "enabled_scope": scopes[0]}))
 
@@ -169,9 +176,36 @@ async def a_wider_scope_needs_a_user(session: Session) -> None:
     answer = await patch(session, small, {"scope": " ".join(scopes)})
     require(answer.status in {OK, ACCEPTED}, f"a wider scope is answered with {answer.status}", answer)
     status = answer.object().get("status")
-    waits = status in {"needs_authorization", "needs_sub_grants", "pending"}
-    require(waits, f"a Grant with a wider scope is {shown(status)}", answer)
+    require(status in WAITING, f"a Grant with a wider scope is {shown(status)}", answer)
     refuse(differing(answer.object(), {"enabled_scope": scopes[0]}), answer)
+
+
+@check("WG1-02-8.6-08", needs=STAFFED, stage=Stage.CHANGE)
+async def a_value_nearer_to_its_minimum_needs_no_user(session: Session) -> None:
+    """It is applied at once."""
+    least, most = await bounds(session)
+    grant = await made(session, authorization_details=[most])
+    answer = await patch(session, grant, {"authorization_details": [least]})
+    after = require_done(answer, OK, "a smaller value in authorization_details")
+    refuse(differing(after, {"status": "active"}), answer)
+    require(
+        has(after.get("enabled_authorization_details"), [least]), "the smaller value is not what is enabled", answer
+    )
+
+
+@check("WG1-02-8.6-09", needs=STAFFED, stage=Stage.CHANGE)
+async def a_value_nearer_to_its_maximum_needs_a_user(session: Session) -> None:
+    """And what was enabled before stays."""
+    least, most = await bounds(session)
+    grant = await made(session, authorization_details=[least])
+    answer = await patch(session, grant, {"authorization_details": [most]})
+    require(answer.status in {OK, ACCEPTED}, f"a larger value is answered with {answer.status}", answer)
+    status = answer.object().get("status")
+    require(status in WAITING, f"a Grant with a larger value is {shown(status)}", answer)
+    enabled = answer.object().get("enabled_authorization_details")
+    require(
+        has(enabled, [least]), f"enabled_authorization_details is {shown(enabled)} before a user has approved", answer
+    )
 
 
 @check(
@@ -242,6 +276,23 @@ async def wide(session: Session) -> tuple[Document, list[str]]:
     scopes = scopes_of(await granted_client(session))
     skip_unless(scopes[1:], "no Client Object that users authorize has several scopes")
     return await made(session, scope=" ".join(scopes)), scopes
+
+
+async def bounds(session: Session) -> tuple[Document, Document]:
+    """Two entries of authorization details for our Client Object: with the least and the most of the same field.
+
+    Raises:
+        Skipped: No field of its scope has such limits.
+    """
+    name = scopes_of(await granted_client(session))[0]
+    fields = objects((await session.scopes()).get(name, {}).get("authorization_details_fields_supported"))
+    entry = {"type": name, **{str(field["id"]): sample(field) for field in fields if field.get("is_required")}}
+    for field in fields:
+        limits = field.get("minimum"), field.get("maximum")
+        if field.get("format") in ORDERED and None not in limits and limits[0] != limits[1]:
+            least, most = ({**entry, str(field["id"]): limit} for limit in limits)
+            return least, most
+    raise Skipped(f"no authorization details field of {name} has a minimum and a maximum to try")
 
 
 async def changed(session: Session, grant: Document, **changes: object) -> Document:

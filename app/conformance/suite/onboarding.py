@@ -146,6 +146,18 @@ async def a_verified_address_is_told_of(session: Session) -> None:
     await require_told(session, "email_verification", "complete")
 
 
+@check("WG1-02-3.6-30", needs=STAFFED, stage=Stage.CHANGE)
+async def a_sign_on_under_review_is_told_of(session: Session) -> None:
+    """As pending."""
+    await require_told(session, "sso_verification", "pending")
+
+
+@check("WG1-02-3.6-50", needs=STAFFED, stage=Stage.CHANGE)
+async def a_form_under_review_is_told_of(session: Session) -> None:
+    """As pending."""
+    await require_told(session, "online_form", "pending")
+
+
 @check("WG1-02-3.6-31", needs=STAFFED, stage=Stage.CHANGE)
 async def an_accepted_sign_on_is_told_of(session: Session) -> None:
     """As complete."""
@@ -207,6 +219,7 @@ async def a_review_comes_before_production_and_is_told_of(session: Session) -> N
     "WG1-02-3.6-34",
     "WG1-02-3.6-42",
     "WG1-02-3.6-54",
+    "WG1-02-4.2-19",
     needs=STAFFED,
     stage=Stage.CHANGE,
 )
