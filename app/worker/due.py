@@ -5,7 +5,7 @@ and whoever settles something looks first whether that is still needed, so that 
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any, Final
@@ -20,7 +20,7 @@ from app.domain.directory import Directory, Due
 from app.domain.grant_times import settle_due
 from app.domain.onboarding_links import renew
 from app.domain.records import Access, Change
-from app.errors import NotFound, StoreUnavailable
+from app.errors import Conflict, NotFound, StoreUnavailable
 
 BATCH: Final = 100
 PATIENCE: Final = timedelta(minutes=5)
@@ -64,15 +64,26 @@ class Settling:
         tried = {due: self._tried[due] for due in found if due in self._tried and self._tried[due] > now - PATIENCE}
         todo = [due for due in found if due not in tried]
         self._tried = tried | dict.fromkeys(todo, now)
-        await _all([self._settle(due, now) for due in _without_twins(todo)])
+        await _all([self._settle_in_turn(dues, now) for dues in _by_registration(_without_twins(todo))])
         return bool(todo)
+
+    async def _settle_in_turn(self, dues: Sequence[Due], now: datetime) -> None:
+        """What is due in one registration, one after the other: each of them may change the Registration itself."""
+        try:
+            for due in dues:
+                await self._settle(due, now)
+        except StoreUnavailable:
+            for due in dues:
+                self._tried.pop(due, None)
+            raise
 
     async def _settle(self, due: Due, now: datetime) -> None:
         try:
             await settler_of(due.object_id)(self.context, due.registration_id, due.object_id, now)
         except StoreUnavailable:
-            del self._tried[due]
             raise
+        except Conflict:  # others are about it at this moment, so the next step finds it done, or does it
+            self._tried.pop(due, None)
         except NotFound:
             change = Change(due.registration_id, now)
             change.remind(due.object_id, None)
@@ -95,6 +106,13 @@ def _without_twins(todo: list[Due]) -> list[Due]:
         is_grant = settler_of(due.object_id) is _settle_grants
         kept.setdefault((due.registration_id, "" if is_grant else due.object_id), due)
     return list(kept.values())
+
+
+def _by_registration(dues: Iterable[Due]) -> Iterable[list[Due]]:
+    kept: dict[str, list[Due]] = {}
+    for due in dues:
+        kept.setdefault(due.registration_id, []).append(due)
+    return kept.values()
 
 
 async def _all(steps: list[Awaitable[None]]) -> None:

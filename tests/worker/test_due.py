@@ -12,12 +12,13 @@ from app.catalog import Catalog
 from app.domain import client_status
 from app.domain.directory import Directory
 from app.domain.records import Change, Listing, Wanted
-from app.errors import StoreUnavailable
+from app.errors import Conflict, StoreUnavailable
 from app.schemas.grants import Grant
 from app.schemas.messages import Message
 from app.worker.due import PATIENCE, Settling
 from tests.conftest import MakeServer, Registered, Server, changed
 from tests.grant_objects import holder_of, make_grant, utility
+from tests.onboarding import EVERY_STEP
 
 DAY = timedelta(days=1)
 EVERYTHING = "cds_client_admin ple_grid_status test_prices"
@@ -148,6 +149,39 @@ async def test_an_onboarding_link_that_has_expired_is_renewed_once(server: Serve
     assert sorted(one["previous_uri"] for one in asked_again) == sorted(one["uri"] for one in steps)
     assert {one["related_uri"] for one in asked_again}.isdisjoint({one["related_uri"] for one in steps})
     assert await settle(server) == 0
+
+
+async def test_links_of_one_registration_that_expire_together_do_not_get_in_each_others_way(
+    server: Server, json_log: io.BytesIO
+):
+    """They have been made together, so they always do."""
+    registered = await server.register(EVERY_STEP)
+    steps = [one for one in await registered.messages() if "/onboarding/" in one.get("related_uri", "")]
+    server.clock.advance(days=40)
+
+    await settling(server).run_once(server.clock.now)
+
+    again = [one for one in await registered.messages() if one["previous_uri"] in {step["uri"] for step in steps}]
+    assert len(again) == len(steps) - 1 > 2  # the blank PDF has a link that does not end
+    assert b'"level":"error"' not in json_log.getvalue()
+
+
+async def test_what_others_settle_at_the_same_moment_is_no_error(
+    server: Server, registered: Registered, json_log: io.BytesIO, monkeypatch: pytest.MonkeyPatch
+):
+    async def late(change: Change) -> None:
+        raise Conflict("The object was changed meanwhile.")
+
+    monkeypatch.setattr(server.context.records, "apply", late)
+    server.clock.advance(days=80)
+    job = settling(server)
+
+    assert await job.run_once(server.clock.now)
+    monkeypatch.undo()
+    assert await job.run_once(server.clock.now)
+
+    assert await told(registered, "Credential expires soon")
+    assert b'"level":"error"' not in json_log.getvalue()
 
 
 async def test_switching_a_client_object_that_a_crash_has_interrupted_is_finished(
