@@ -81,7 +81,7 @@ async def test_the_commands_work_as_they_stand(users: OpenUser) -> None:
     await choose(user, "Grid status")
     await user.press("Register")
     _, secret = await credentials(user)
-    ask, use = [await one.inner_text() for one in await user.page.locator("pre").all()]
+    ask, use = [(await one.inner_text()).strip() for one in await user.page.locator("pre").all()]
     environment = {name: value for name, value in os.environ.items() if not name.lower().endswith("_proxy")}
     shell = await asyncio.create_subprocess_exec(
         "bash", "-eu", stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=environment
