@@ -113,7 +113,7 @@ def conformance(**given: Any) -> None:  # noqa: ANN401 -- what click has parsed
     """Check the CDS server at URL against CDS-WG1-01 and CDS-WG1-02, clause by clause, over HTTP alone.
 
     URL is any server's base URL, or that of its metadata document; everything else is found from there. Throw-away
-    clients are registered, about fifteen, and stay behind; the report lists them. No secret is shown.
+    clients are registered, about twenty, and stay behind; the report lists them. No secret is shown.
 
     The exit status is 0 when nothing failed, 1 when a clause that says MUST is violated, and 2 when the run could not
     begin.

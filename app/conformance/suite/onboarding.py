@@ -329,7 +329,7 @@ async def require_told(session: Session, kind: str, status: str) -> None:
 
 async def decide(session: Session, kind: str, status: str) -> list[Decided]:
     """Have the operator decide all requests of the type that a step brings, in a registration of its own."""
-    own = await with_steps(session, kind, "for steps that are rejected" if status == "rejected" else "for steps")
+    own = await with_steps(session, kind, f"for steps that are {status}")
 
     async def make() -> list[Decided]:
         asked = [one for one in (await mailbox(session, own)).of_type(MESSAGE_OF[kind]) if one.get("status") in OPEN]
