@@ -92,6 +92,8 @@ class RedisDirectory:
     async def registrations(self, search: RegistrationSearch, place: Place | None = None) -> Sheet[Registration]:
         """See `Directory.registrations`."""
         names, words = shard_indexes.of_registrations(search), terms_of(search.q)
+        if _finds_nothing(search, words):
+            return Sheet([], next=None, previous=None)
         return await self._sheet(Registration, place, await self._find(place, PAGE_SIZE, names, words))
 
     async def messages(self, search: MessageSearch, place: Place | None = None) -> Sheet[Message]:
@@ -113,6 +115,8 @@ class RedisDirectory:
     async def count(self, search: RegistrationSearch) -> int:
         """See `Directory.count`."""
         names, words = shard_indexes.of_registrations(search), terms_of(search.q)
+        if _finds_nothing(search, words):
+            return 0
         if words:
             return await self._count_found(names, words)
         return sum((await self._count(names)).counts.values())
@@ -207,6 +211,11 @@ class RedisDirectory:
             for column in zip(*(answer[len(names) :] for answer in answers), strict=True)
         ]
         return _Counted(dict(zip(names, counts, strict=True)), dict(zip(names, lowest, strict=False)))
+
+
+def _finds_nothing(search: RegistrationSearch, words: Sequence[str]) -> bool:
+    """Whether somebody looks for what is no word, such as punctuation: nothing has it, rather than everything."""
+    return bool(search.q.strip()) and not words
 
 
 async def _asked(ask: _Ask, shards: Sequence[str], helping: int) -> dict[str, _Part]:

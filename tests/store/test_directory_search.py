@@ -49,6 +49,8 @@ async def test_every_word_of_a_search_has_to_begin_a_word(records: RedisRecords,
     assert await found(directory, "eadow") == []
     assert await found(directory, "meadow nothing") == []
     assert await found(directory, "  ") == [muller, meadow]
+    assert await found(directory, "?! \N{WAVING HAND SIGN}") == []
+    assert await found(directory, "meadow & software") == [meadow]
 
 
 async def test_ids_find_their_registration(records: RedisRecords, directory: RedisDirectory) -> None:
