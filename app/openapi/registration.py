@@ -118,8 +118,11 @@ def _extend(schema: Schema | None, properties: dict[str, Schema]) -> None:
 
 
 def _shown(schema: Schema) -> Schema:
-    """The same in a Client Object, where a value that was accepted is what it is."""
-    return schema
+    """The same in a Client Object: what was accepted once stays, whatever the catalog says today."""
+    kept = {name: value for name, value in schema.items() if name not in {"maxLength", "pattern", "format"}}
+    if "anyOf" in kept:
+        kept["anyOf"] = [_shown(one) for one in kept["anyOf"]]
+    return kept
 
 
 def _detail(catalog: Catalog) -> Schema:

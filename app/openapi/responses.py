@@ -40,7 +40,6 @@ _BY_CALLER: Final[dict[Who, tuple[type[Refusal], ...]]] = {
     Who.OPERATOR: (InvalidToken, InsufficientRole, TooManyRequests, StoreUnavailable),
 }
 _HEADERS_OF_STATUS: Final = {
-    HTTPStatus.UNAUTHORIZED: ("WWW-Authenticate",),
     HTTPStatus.TOO_MANY_REQUESTS: ("Retry-After", "RateLimit"),
     HTTPStatus.SERVICE_UNAVAILABLE: ("Retry-After",),
     HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE: ("Content-Range",),
@@ -100,10 +99,18 @@ def _error(status: int, refusals: tuple[type[Refusal], ...], style: ErrorStyle) 
         content["examples"] = {one.code: {"value": _example(one, style)} for one in refusals}
     return {
         "description": " ".join(dict.fromkeys(_sentence(one) for one in refusals)),
-        "headers": headers_of(["X-Request-Id", *_HEADERS_OF_STATUS.get(HTTPStatus(status), ())]),
+        "headers": headers_of(["X-Request-Id", *_headers(status, refusals, style)]),
         "content": {content_type: content},
         "x-error-codes": codes,
     }
+
+
+def _headers(status: int, refusals: tuple[type[Refusal], ...], style: ErrorStyle) -> tuple[str, ...]:
+    """The headers of an error. Browsers are never challenged: they would ask for a password of their own."""
+    if status == HTTPStatus.UNAUTHORIZED:
+        challenges = style is not ErrorStyle.PAGE and {InvalidClient, InvalidToken} & {*refusals}
+        return ("WWW-Authenticate",) if challenges else ()
+    return _HEADERS_OF_STATUS.get(HTTPStatus(status), ())
 
 
 def _sentence(refusal: type[Refusal]) -> str:
