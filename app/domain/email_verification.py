@@ -33,7 +33,6 @@ from app.schemas.registrations import Evidence
 
 CODE_SECONDS: Final = 900
 ATTEMPTS: Final = 5
-CODE_LENGTH: Final = 8
 
 PER_REGISTRATION: Final = (Allowance(1, 60), Allowance(10, 86400))
 PER_ADDRESS: Final = (Allowance(5, 3600), Allowance(20, 86400))
