@@ -12,9 +12,12 @@ NODE_MODULES := $(patsubst %/package-lock.json,%/node_modules,$(wildcard tests/*
 # The browser of the browser tests, as Debian packages it; CHROMIUM=/path/to/another/one elsewhere.
 export CHROMIUM ?= chromium
 
+# Packaged for tests on Linux and x86_64; elsewhere that of the machine.
+HELM ?= $(if $(wildcard $(BIN)/helm),$(BIN)/helm,helm)
+
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help run test lint bench clauses chromium
+.PHONY: help run test lint bench clauses chart chromium
 
 help: ## show what there is
 	@sed -n 's/^\([a-z]*\):[^#]*## \(.*\)/  make \1|\2/p' $(MAKEFILE_LIST) | while IFS='|' read -r target does; do \
@@ -36,9 +39,15 @@ lint: $(VENV)/.installed-for-tests ## check style, types and the direction of im
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 	$(BIN)/cds-server check
+	$(BIN)/hadolint Dockerfile
+	@command -v $(HELM) >/dev/null || { echo 'helm is needed to check the chart; make HELM=/path/to/it'; exit 1; }
+	for values in helm/ci/*-values.yaml; do $(HELM) lint --strict --quiet helm --values $$values || exit 1; done
 
 clauses: $(VENV)/.installed-for-tests $(NODE_MODULES) chromium ## which clauses of the specifications the tests prove
 	$(BIN)/python -m pytest -n 2 --quiet --clause-report
+
+chart: $(VENV)/.installed-for-tests ## write what the chart says about its values, from values.yaml
+	$(BIN)/python -m tests.helm.chart_docs
 
 bench: $(VENV)/.installed-for-tests ## measure speed beside two yardsticks
 	$(BIN)/python -m tests.bench

@@ -31,11 +31,11 @@ def main() -> None:
     """Ask, and say what is wrong."""
     service, public = os.environ["SERVICE_URL"], os.environ["PUBLIC_URL"].rstrip("/")
     read(f"{service}/readyz")
-    metadata = json.loads(read(f"{service}/.well-known/oauth-authorization-server"))
-    if metadata["issuer"] != public:
-        sys.exit(f"The server publishes {metadata['issuer']} instead of {public}.")
-    coverage = json.loads(read(f"{service}/.well-known/cds-server-metadata.json"))
-    print(f"{coverage['name']} is at your service on {public}.")
+    issuer = json.loads(read(f"{service}/.well-known/oauth-authorization-server"))["issuer"]
+    if issuer != public:
+        sys.exit(f"The server publishes {issuer} instead of {public}.")
+    metadata = json.loads(read(f"{service}/.well-known/cds-server-metadata.json"))
+    sys.stdout.write(f"{metadata['name']} is at your service on {public}.\n")
 
 
 if __name__ == "__main__":

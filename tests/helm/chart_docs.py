@@ -66,7 +66,7 @@ def _comments(lines: list[str]) -> Iterator[tuple[tuple[str, ...], str]]:
             text = None
 
 
-def _at(tree: Any, path: tuple[str, ...]) -> Any:  # noqa: ANN401 -- whatever stands in the YAML
+def _at(tree: Any, path: tuple[str, ...]) -> Any:
     for key in path:
         tree = tree[key]
     return tree

@@ -66,7 +66,7 @@ def commands():
 def test_examples_of_the_readme_render():
     assert commands()
     for command in commands():
-        options = re.findall(r"(--set(?:-string)?)[ =]('[^']*'|\S+)", command)
+        options = re.findall(r"(--set)[ =]('[^']*'|\S+)", command)
         arguments = [part for option, value in options for part in (option, value.strip("'"))]
         answer = charts.helm("template", "cds", "{}", *arguments)
         assert answer.returncode == 0, answer.stderr

@@ -11,6 +11,7 @@ from app.store.connect import open_store, sentinel_of
 from tests.helm import charts
 
 SCRIPT = charts.CHART / "files" / "store_url.py"
+TLS = "/etc/cds/store-tls"
 AWKWARD = "p@ss/w:o?r#d%20'\"\\ é&=+"
 
 _spec = importlib.util.spec_from_file_location("store_url_of_the_chart", SCRIPT)
@@ -39,12 +40,12 @@ COMPOSED = {
     "rediss://valkey:6379/0": {"nodes": ["valkey:6379"], "tls": {"enabled": True}},
     "redis+cluster://a:1,b:2": {"mode": "cluster", "nodes": ["a:1", "b:2"]},
     "redis+sentinel://a:1,b:2/main/0": {"mode": "sentinel", "nodes": ["a:1", "b:2"], "sentinel": {"master": "main"}},
-    "rediss+cluster://a?ssl_ca_certs=/etc/cds/store-tls/ca.crt": {
+    f"rediss+cluster://a?ssl_ca_certs={TLS}/ca.crt": {
         "mode": "cluster",
         "nodes": ["a"],
         "tls": {"enabled": True, "existingSecret": "tls"},
     },
-    "rediss://a/0?protocol=3&ssl_ca_certs=/etc/cds/store-tls/ca&ssl_certfile=/etc/cds/store-tls/c&ssl_keyfile=/etc/cds/store-tls/k": {
+    f"rediss://a/0?protocol=3&ssl_ca_certs={TLS}/ca&ssl_certfile={TLS}/c&ssl_keyfile={TLS}/k": {
         "url": "rediss://a/0?protocol=3",
         "tls": {"enabled": True, "existingSecret": "tls", "caKey": "ca", "certKey": "c", "keyKey": "k"},
     },
