@@ -128,7 +128,7 @@ class Randomness:
         return secrets.token_urlsafe(32)
 
     def mailed_code(self) -> str:
-        """Eight digits that a person reads in one window and types into another. Lives for minutes, few guesses long."""
+        """Eight digits that a person reads in one window and types into another; good for minutes and a few guesses."""
         return f"{secrets.randbelow(10**8):08d}"
 
     def receipt_confirmation(self) -> str:

@@ -98,7 +98,10 @@ class UserSession(Struct, kw_only=True, frozen=True):
 
 
 class SignInAttempt(Struct, kw_only=True, frozen=True):
-    """The way of a user, or of an operator, to the identity provider and back. Nothing in it opens anything without the browser's cookie."""
+    """The way of a user, or of an operator, to the identity provider and back.
+
+    Nothing in it opens anything without the browser's cookie.
+    """
 
     browser_digest: str
     """Digest of a cookie: the one browser that may come back."""

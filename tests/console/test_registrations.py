@@ -95,4 +95,4 @@ async def test_a_page_costs_the_same_few_round_trips_however_many_there_are(serv
     few = await trips()
     for _ in range(60):
         await server.register("cds_client_admin")
-    assert await trips() == few
+    assert await trips() <= few + 1, "one more when a shard happens to have more of the page than it is asked for first"

@@ -162,9 +162,8 @@ async def test_a_mail_that_has_expired_is_forgotten_without_a_trace(outbox, conn
     assert await outbox.forget(ends - timedelta(seconds=1)) == 0
     assert await outbox.forget(ends) == 1
 
-    left = [
-        await connection.command("EXISTS", f"{{mails}}:{name}") for name in ("mails", "list:all", "list:waiting", "due", "ends")
-    ]
+    names = ("mails", "list:all", "list:waiting", "due", "ends")
+    left = [await connection.command("EXISTS", f"{{mails}}:{name}") for name in names]
     assert left == [0] * 5
 
 
