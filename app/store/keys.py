@@ -195,8 +195,8 @@ state, with `#` attempts; `:due:…` per webhook (sorted sets) the ids by the se
 
 BROADCASTS = "{operators}:broadcasts"
 """The prefix of all that is kept of broadcasts: `:list` (sorted set in their order), `:count` (of all there ever were),
-`:running` (set: those that are not complete), `:b:…` (hash: `body`, `sent`, `completed`) and `:left:…` (hash: the shards
-that are not done, each with the registration after which to go on)."""
+`:running` (set: those that are not complete), `:b:…` (hash: `body`, `sent`, `completed`) and `:left:…` (hash: the
+shards that are not done, each with the registration after which to go on)."""
 
 
 def broadcast(broadcast_id: str) -> str:

@@ -57,9 +57,7 @@ async def house(tmp_path: Path, demo_catalog: Catalog) -> AsyncIterator[House]:
         environment = settings_for(tmp_path, servers.url) | smtp
         service = Service(Settings.from_environment(environment), demo_catalog, Parts())
         state = await service.open()
-        webhook, hook.secret = await webhooks.create(
-            state["webhooks"], Randomness(), ANNA, {"url": hook.url}, now=NOW
-        )
+        webhook, hook.secret = await webhooks.create(state["webhooks"], Randomness(), ANNA, {"url": hook.url}, now=NOW)
         yield House(service, state, environment, hook, webhook.webhook_id, post)
         await service.stop()
     servers.stop()
