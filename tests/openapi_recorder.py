@@ -24,7 +24,7 @@ from referencing.jsonschema import DRAFT202012
 from starlette.types import Message, Receive, Scope, Send
 
 from app.main import Service
-from app.openapi.pages import is_page
+from app.openapi.pages import is_alias, is_page
 from app.schemas.encoding import encode
 
 EXTENDED = {
@@ -185,7 +185,7 @@ class Recorder:
     def _is_page(self, path: str) -> bool:
         edge = self.app._edge  # noqa: SLF001 -- the table of routes has no other door
         found = edge.table.find(path) if edge else None
-        return found is not None and is_page(found[0])
+        return found is not None and (is_page(found[0]) or is_alias(found[0]))
 
 
 def mismatches(

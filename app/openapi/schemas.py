@@ -165,7 +165,7 @@ class _Walk:
         name = field.encode_name
         schema = _with_format(name, self.schema(field.type))
         words = {key: value for key, value in member(struct, name).items() if key not in schema}
-        values = self.found.get(schema.get("$ref", "").rpartition("/")[2], schema).get("enum")
+        values: list[Any] = self.found.get(schema.get("$ref", "").rpartition("/")[2], schema).get("enum") or []
         if values and words.get("examples", values)[0] not in values:
             del words["examples"]  # another member of this name has it
         return schema | words

@@ -36,6 +36,8 @@ PUBLIC = {
     "/onboarding/{message_id}/sign-in",
     "/",
     "/docs",
+    "/docs/api",
+    "/docs/api/reference.js",
     "/docs/errors",
     "/docs/extensions",
     "/docs/gateways",
@@ -52,6 +54,7 @@ PUBLIC = {
     "/docs/webhooks",
     "/register",
     "/livez",
+    "/openapi.json",
     "/readyz",
     "/metrics",
 }

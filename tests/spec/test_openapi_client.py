@@ -32,8 +32,10 @@ def client(url: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
     directory = tmp_path_factory.mktemp("generated")
     executables = Path(sys.executable).parent  # the generator formats its output with the ruff that is there
     subprocess.run(
-        [executables / "openapi-python-client", "generate", "--url", f"{url}/openapi.json", "--meta", "none"]
-        + ["--output-path", directory / PACKAGE],
+        [
+            *(executables / "openapi-python-client", "generate", "--url", f"{url}/openapi.json"),
+            *("--meta", "none", "--output-path", directory / PACKAGE),
+        ],
         env=os.environ | {"PATH": f"{executables}{os.pathsep}{os.environ['PATH']}"},
         check=True,
         capture_output=True,
