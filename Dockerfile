@@ -11,12 +11,12 @@ ARG PYTHON=3.13-slim-trixie
 FROM python:${PYTHON} AS build
 ENV PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_NO_CACHE_DIR=1 PIP_NO_INPUT=1 PYTHONDONTWRITEBYTECODE=1
 WORKDIR /src
-COPY requirements-build.lock requirements.lock ./
+COPY requirements-build.lock requirements-image.lock ./
 # What is in /opt/build builds; /opt/cds goes on, and without pip in it nothing can be installed there.
 RUN python -m venv /opt/build \
  && /opt/build/bin/pip install --require-hashes --only-binary :all: -r requirements-build.lock \
  && python -m venv --without-pip /opt/cds \
- && /opt/build/bin/pip --python /opt/cds install --no-compile --require-hashes --only-binary :all: -r requirements.lock
+ && /opt/build/bin/pip --python /opt/cds install --no-compile --require-hashes --only-binary :all: -r requirements-image.lock
 COPY pyproject.toml README.md LICENSE ./
 COPY app app
 # Imports take a quarter of a second with byte-code and over a second without. It goes by hashes that nobody compares at

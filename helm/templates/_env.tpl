@@ -46,7 +46,38 @@
   value: {{ int .Values.server.workers | quote }}
 - name: CDS_WORKER
   value: {{ ternary "external" "internal" .Values.worker.enabled }}
+{{- if .Values.otel.endpoint }}
+{{- include "cds.otelEnv" . }}
+{{- end }}
 {{- end -}}
+
+{{- define "cds.otelEnv" }}
+- name: POD_NAME
+  valueFrom:
+    fieldRef:
+      fieldPath: metadata.name
+- name: OTEL_EXPORTER_OTLP_ENDPOINT
+  value: {{ .Values.otel.endpoint | quote }}
+- name: OTEL_SERVICE_NAME
+  value: {{ include "cds.fullname" . }}
+- name: OTEL_RESOURCE_ATTRIBUTES
+  value: k8s.namespace.name={{ .Release.Namespace }},k8s.pod.name=$(POD_NAME){{ range $name, $value := .Values.otel.resourceAttributes }},{{ $name }}={{ $value }}{{ end }}
+{{- with .Values.otel.sampler }}
+- name: OTEL_TRACES_SAMPLER
+  value: {{ . | quote }}
+{{- end }}
+{{- with .Values.otel.samplerArgument }}
+- name: OTEL_TRACES_SAMPLER_ARG
+  value: {{ . | quote }}
+{{- end }}
+{{- with .Values.otel.headers.existingSecret }}
+- name: OTEL_EXPORTER_OTLP_HEADERS
+  valueFrom:
+    secretKeyRef:
+      name: {{ . }}
+      key: {{ $.Values.otel.headers.key }}
+{{- end }}
+{{- end }}
 
 {{- define "cds.extraEnv" -}}
 {{- with .Values.extraEnv }}

@@ -1,11 +1,11 @@
-{{/* What a ServiceMonitor and a PodMonitor have in common: dict "root" $ "monitor" {…} "kind" "…" "endpoints" "…" */}}
+{{/* What a ServiceMonitor and a PodMonitor have in common: dict "root" $ "monitor" {…} "kind" "…" "endpoints" "…" "components" (list "server") */}}
 {{- define "cds.monitor" -}}
 {{- $root := .root -}}
 {{- $monitor := .monitor -}}
 apiVersion: monitoring.coreos.com/v1
 kind: {{ .kind }}
 metadata:
-  {{- include "cds.metadata" (dict "root" $root "component" "server" "labels" $monitor.labels "namespace" $monitor.namespace) | nindent 2 }}
+  {{- include "cds.metadata" (dict "root" $root "suffix" .suffix "labels" $monitor.labels "namespace" $monitor.namespace) | nindent 2 }}
 spec:
   {{- if and $monitor.namespace (ne $monitor.namespace $root.Release.Namespace) }}
   namespaceSelector:
@@ -13,7 +13,12 @@ spec:
   {{- end }}
   selector:
     matchLabels:
-      {{- include "cds.selectorLabels" (dict "root" $root "component" "server") | nindent 6 }}
+      app.kubernetes.io/name: {{ include "cds.name" $root }}
+      app.kubernetes.io/instance: {{ $root.Release.Name | quote }}
+    matchExpressions:
+      - key: app.kubernetes.io/component
+        operator: In
+        values: {{ toJson .components }}
   {{ .endpoints }}:
     - port: http
       path: /metrics

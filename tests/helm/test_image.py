@@ -38,10 +38,21 @@ def test_the_image_has_what_the_lock_names_and_nothing_that_could_install_more()
     ]
 
     assert all("--require-hashes" in one or "--no-index" in one for one in installs)
-    assert any("-r requirements.lock" in one for one in installs)
+    assert any("-r requirements-image.lock" in one for one in installs)
     assert "venv --without-pip /opt/cds" in DOCKERFILE
     assert of("COPY") == ["--from=build /opt/cds /opt/cds"]
     assert not re.search(r"apt-get|gcc|build-essential|apk add|curl", DOCKERFILE)
+
+
+def locked(name):
+    return dict(re.findall(r"^([a-z0-9._-]+)(?:\[[^]]*\])?==([^ ]+)", (charts.ROOT / name).read_text(), re.MULTILINE))
+
+
+def test_its_lock_is_that_of_the_server_and_of_what_sends_traces():
+    server, image = locked("requirements.lock"), locked("requirements-image.lock")
+
+    assert server.items() <= image.items()
+    assert {"opentelemetry-sdk", "opentelemetry-exporter-otlp-proto-http"} <= image.keys()
 
 
 def test_it_runs_as_a_number_that_kubernetes_can_see_is_not_root():

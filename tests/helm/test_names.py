@@ -39,7 +39,6 @@ def test_services_policies_and_monitors_select_the_pods_that_they_mean(values):
         "Service": lambda one: one["spec"]["selector"],
         "PodDisruptionBudget": lambda one: one["spec"]["selector"]["matchLabels"],
         "NetworkPolicy": lambda one: one["spec"]["podSelector"]["matchLabels"],
-        "PodMonitor": lambda one: one["spec"]["selector"]["matchLabels"],
     }
     for one in manifests:
         if one["kind"] in selectors:
@@ -53,8 +52,22 @@ def test_a_service_monitor_finds_the_service_and_its_port():
     service, monitor = charts.only(manifests, "Service"), charts.only(manifests, "ServiceMonitor")
 
     assert selects(monitor["spec"]["selector"]["matchLabels"], service["metadata"]["labels"])
+    assert monitor["spec"]["selector"]["matchExpressions"][0]["values"] == ["server"]
     assert monitor["spec"]["endpoints"][0]["port"] in [port["name"] for port in service["spec"]["ports"]]
     assert monitor["spec"]["endpoints"][0]["path"] == "/metrics"
+
+
+@pytest.mark.parametrize(("monitor", "found"), [("podMonitor", {"server", "worker"}), ("serviceMonitor", {"worker"})])
+def test_workers_are_scraped_too(monitor, found):
+    manifests = charts.render({"metrics": {monitor: {"enabled": True}}, "worker": {"enabled": True}})
+    pod_monitor = charts.only(manifests, "PodMonitor")["spec"]
+    worker = charts.only(manifests, "Deployment", "worker")["spec"]["template"]
+
+    assert selects(pod_monitor["selector"]["matchLabels"], worker["metadata"]["labels"])
+    assert set(pod_monitor["selector"]["matchExpressions"][0]["values"]) == found
+    assert pod_monitor["podMetricsEndpoints"][0]["port"] in [
+        port["name"] for port in worker["spec"]["containers"][0]["ports"]
+    ]
 
 
 def test_a_monitor_in_another_namespace_looks_into_ours():
@@ -161,13 +174,23 @@ def test_scraping_and_helm_test_get_through_the_network_policy():
     )
 
 
-def test_a_network_policy_without_peers_lets_everybody_in_and_nobody_to_workers():
-    manifests = charts.render({"networkPolicy": {"enabled": True}, "worker": {"enabled": True}})
+def test_a_network_policy_without_peers_lets_everybody_in():
+    policies = charts.of_kind(
+        charts.render({"networkPolicy": {"enabled": True}, "worker": {"enabled": True}}), "NetworkPolicy"
+    )
 
-    assert charts.only(manifests, "NetworkPolicy", "server")["spec"]["ingress"] == [
-        {"ports": [{"port": "http", "protocol": "TCP"}]}
-    ]
-    assert charts.only(manifests, "NetworkPolicy", "worker")["spec"]["ingress"] == []
+    assert [one["spec"]["ingress"] for one in policies] == [[{"ports": [{"port": "http", "protocol": "TCP"}]}]] * 2
+
+
+def test_only_who_reads_metrics_gets_to_workers():
+    gateway, prometheus = ({"podSelector": {"matchLabels": {"app": name}}} for name in ("gateway", "prometheus"))
+
+    def to_workers(**peers):
+        manifests = charts.render({"networkPolicy": {"enabled": True, **peers}, "worker": {"enabled": True}})
+        return charts.only(manifests, "NetworkPolicy", "worker")["spec"]["ingress"]
+
+    assert to_workers(ingressFrom=[gateway]) == []
+    assert to_workers(ingressFrom=[gateway], metricsFrom=[prometheus])[0]["from"] == [prometheus]
 
 
 def test_restricted_connections_go_on_resolving_names():

@@ -99,15 +99,25 @@ def test_probes_ask_the_process_and_not_the_store():
     assert paths == {"startup": "/livez", "liveness": "/livez", "readiness": "/readyz"}
 
 
-def test_workers_have_the_environment_of_servers_and_nothing_to_listen_on():
+def test_workers_have_the_environment_of_servers_and_answer_probes():
     manifests = charts.render({"worker": {"enabled": True}})
     worker = charts.only(manifests, "Deployment", "worker")["spec"]["template"]["spec"]["containers"][0]
 
-    assert worker["args"] == ["worker"]
+    assert (worker["args"][0], worker["args"][-2:]) == ("worker", ["--port", "8000"])
+    assert worker["readinessProbe"] == charts.server(manifests)["readinessProbe"]
     assert worker["env"] == charts.server(manifests)["env"]
     assert charts.environment(worker)["CDS_WORKER"] == "external"
-    assert "ports" not in worker
     assert charts.environment(charts.server(charts.render()))["CDS_WORKER"] == "internal"
+
+
+def test_traces_say_which_pod_they_are_from():
+    otel = {"endpoint": "http://collector:4318", "resourceAttributes": {"team": "cds"}}
+    environ = charts.environment(charts.server(charts.render({"otel": otel})))
+
+    assert environ["OTEL_EXPORTER_OTLP_ENDPOINT"] == "http://collector:4318"
+    assert environ["OTEL_RESOURCE_ATTRIBUTES"] == "k8s.namespace.name=cds,k8s.pod.name=$(POD_NAME),team=cds"
+    assert list(environ).index("POD_NAME") < list(environ).index("OTEL_RESOURCE_ATTRIBUTES")
+    assert not any(name.startswith("OTEL_") for name in charts.environment(charts.server(charts.render())))
 
 
 def test_a_digest_names_the_image_and_a_mirror_replaces_the_registry():
