@@ -1,5 +1,6 @@
 """Errors and headers that many answers share."""
 
+import re
 from collections.abc import Iterable
 from functools import cache
 from http import HTTPStatus
@@ -114,9 +115,9 @@ def _headers(status: int, refusals: tuple[type[Refusal], ...], style: ErrorStyle
 
 
 def _sentence(refusal: type[Refusal]) -> str:
-    """What an error means: the first sentence of what its class says about it."""
+    """What an error means: the first clause of what its class says about it; the rest is for those who work on it."""
     said = " ".join((refusal.__doc__ or refusal.title).split())
-    first = said.partition(". ")[0].rstrip(".")
+    first = re.split(r"[.;] ", said)[0].rstrip(".")
     return f"`{refusal.code}`: {first}."
 
 
