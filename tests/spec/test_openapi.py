@@ -18,6 +18,7 @@ from app.openapi.pages import is_alias, is_page
 from app.web.routing import ErrorStyle
 from tests.conftest import PUBLIC_URL, MakeServer, Server
 from tests.guards.test_surface import routes
+from tests.html_validity import require_valid
 
 
 @pytest.fixture
@@ -174,3 +175,7 @@ async def test_the_reference_page_has_every_operation_without_a_script(
     assert "http://" not in page.text.replace("http://127.0.0.1", "").replace("http://www.w3.org", "")
     script = await server.http.get("/docs/api/reference.js")
     assert script.headers["content-type"].startswith("text/javascript")
+
+
+async def test_the_reference_page_is_valid_html(server: Server) -> None:
+    require_valid((await server.http.get("/docs/api")).text)
