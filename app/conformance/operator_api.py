@@ -16,7 +16,7 @@ from collections.abc import Callable, Mapping
 from functools import partial
 from html.parser import HTMLParser
 from typing import Any, Final
-from urllib.parse import quote, urljoin, urlsplit
+from urllib.parse import parse_qs, quote, urljoin, urlsplit
 
 import httpx
 
@@ -142,7 +142,7 @@ class OperatorApi:
         for _ in range(MAX_PAGES):
             if answer.is_redirect:
                 following = urljoin(str(answer.url), answer.headers["location"])
-                if not self._is_own(following):
+                if not self._is_own(following) or _is_way_back(following):
                     return following
                 answer = await browser.get(following)
                 continue
@@ -229,6 +229,11 @@ def load_operator(named: str, url: str, key: str) -> Operator:
     except AttributeError:
         raise ValueError(f"{module} has no {name}") from None
     return make(url, key)
+
+
+def _is_way_back(url: str) -> bool:
+    """Whether a browser is sent back to the Client, whose redirect URI may be a page of the server itself."""
+    return not {"code", "error"}.isdisjoint(parse_qs(urlsplit(url).query))
 
 
 def _part(value: str) -> str:

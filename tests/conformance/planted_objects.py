@@ -546,6 +546,12 @@ def files_have_no_size(seen: Seen) -> None:
         del file["size"]
 
 
+@plant("RFC7009-2.1-02", before=True, staffed=True)
+def an_access_token_outlives_its_refresh_token(seen: Seen) -> None:
+    if seen.is_at("/oauth/revoke", "POST"):
+        seen.answer(200)
+
+
 @plant("WG1-02-9.1-04", staffed=True)
 def a_file_without_a_description_has_null(seen: Seen) -> None:
     for file in seen.document.get("files") or ():

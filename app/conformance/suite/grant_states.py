@@ -4,7 +4,6 @@ import asyncio
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import Final
-from urllib.parse import urlencode
 
 from app.conformance.apis import NO_SUCH_ID, listed, read, require_done
 from app.conformance.checks import Need, Skipped, Stage, check, refuse, require, skip_unless
@@ -17,6 +16,7 @@ from app.conformance.suite.grant_changes import patch
 from app.conformance.suite.grants import ENDPOINT, GRANT
 from app.conformance.suite.pushed_requests import asker
 from app.conformance.suite.registration import scopes_of
+from app.conformance.suite.user_tokens import address
 from app.conformance.wire import Document
 
 STAFFED: Final = (Need.REGISTRATION, Need.OPERATOR)
@@ -221,7 +221,7 @@ async def a_user_who_approves_makes_a_grant_at_once(session: Session) -> None:
     """With a receipt by which it is found, and before any token is asked for."""
     own = await asker(session)
     before = {one["grant_id"] for one in await listed(session, ENDPOINT, "grants")}
-    await session.operator.authorize(await address(session))
+    await session.operator.authorize(await asking(session))
     new = [one for one in await listed(session, ENDPOINT, "grants") if one["grant_id"] not in before]
     require(new, "a user has approved, and no Grant has come of it")
     refuse(differing(new[0], {"client_id": own.client_id}))
@@ -238,7 +238,7 @@ async def a_user_authorizes_a_grant_that_waits_for_it(session: Session) -> None:
     own = await asker(session)
     grant = await made(session, client_id=own.client_id, status="needs_authorization")
     refuse(differing(grant, {"status": "needs_authorization"}))
-    await session.operator.authorize(await address(session, cds_grant_id=str(grant["grant_id"]), scope=""))
+    await session.operator.authorize(await asking(session, cds_grant_id=str(grant["grant_id"]), scope=""))
     after = await reread(session, grant)
     require(after.get("status") != "needs_authorization", "a user has approved, and the Grant still waits for it")
     require(after.get("receipt_confirmations"), "a user has approved, and the Grant has no receipt_confirmations")
@@ -316,11 +316,9 @@ async def until(session: Session, grant: Document, fits: Callable[[Document], ob
     return found
 
 
-async def address(session: Session, **changes: str) -> str:
+async def asking(session: Session, **changes: str) -> str:
     """Where a browser goes to authorize our Client Object."""
-    own, endpoint = await asker(session), await session.endpoint("authorization_endpoint")
-    mark = "&" if "?" in endpoint else "?"
-    return f"{endpoint}{mark}{urlencode(own.form(**changes))}"
+    return await address(session, **(await asker(session)).form(**changes))
 
 
 def moment(ahead: timedelta) -> str:
