@@ -19,6 +19,7 @@ from app.domain.records import Change, Stored
 from app.domain.reminders import request_due
 from app.schemas.clients import Client
 from app.schemas.messages import Message, MessageInternal, MessageStatus, MessageType, RelatedType
+from app.schemas.registrations import Registration, RequirementStatus
 
 _REQUESTS: Final = {
     "payment_required": (MessageType.PAYMENT_REQUEST, RelatedType.PAYMENT_FORM),
@@ -44,13 +45,26 @@ def request_step(context: Context, change: Change, field: RegistrationField) -> 
     return _ask(context, change, field, (amount, field.currency or UNSET))
 
 
-def request_again(context: Context, change: Change, field: RegistrationField, old: Stored[Message]) -> Message:
-    """Add the request that comes in the place of an old one, whose link has expired, as a reply to it (3.6).
+def request_again(
+    context: Context,
+    change: Change,
+    field: RegistrationField,
+    old: Stored[Message],
+    registration: Stored[Registration],
+) -> Message:
+    """Add the request that comes in the place of an old one, whose link ends with it, as a reply to it (3.6).
 
-    What is to be paid stays what it was.
+    What is to be paid stays what it was. The requirement depends on the new request; what was rejected is open again.
     """
     renewed = _ask(context, change, field, (old.object.amount, old.object.currency), old)
     change.replace(old, old.object, replace(old.internal, renewed_by=renewed.message_id, code=None))
+    change.remind(old.object.message_id, None)
+    requirement = registration.object.requirements[field.id]
+    is_met = requirement.status is RequirementStatus.MET
+    status = RequirementStatus.MET if is_met else RequirementStatus.OPEN
+    asked = replace(requirement, status=status, message_id=renewed.message_id)
+    requirements = registration.object.requirements | {field.id: asked}
+    change.replace(registration, replace(registration.object, modified=change.now, requirements=requirements))
     return renewed
 
 

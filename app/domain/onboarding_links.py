@@ -27,7 +27,7 @@ from app.domain.reminders import request_due
 from app.domain.retries import until_written
 from app.errors import NotFound
 from app.schemas.messages import Message, MessageStatus
-from app.schemas.registrations import Registration, RequirementStatus
+from app.schemas.registrations import Registration
 
 _LIVES_ON: Final = frozenset({MessageStatus.PENDING, MessageStatus.COMPLETE})
 _NOTHING: Final = "This link leads nowhere. Please copy it once more from the Message, as a whole."
@@ -127,9 +127,7 @@ async def _renew(
         change.remind(request.object.message_id, datetime.fromtimestamp(request.internal.link_expires, UTC))
         renewed = None
     else:
-        renewed = request_again(context, change, field, request)
-        change.remind(request.object.message_id, None)
-        change.replace(registration, _asked_again(registration.object, field.id, renewed, access.now))
+        renewed = request_again(context, change, field, request, registration)
     await context.records.apply(change)
     return renewed
 
@@ -139,15 +137,6 @@ async def _forget(context: Context, access: Access, message_id: str) -> None:
     change = Change(access.registration_id, access.now)
     change.remind(message_id, None)
     await context.records.apply(change)
-
-
-def _asked_again(registration: Registration, field_id: str, renewed: Message, now: datetime) -> Registration:
-    """A Registration whose requirement is met by the new request; what was rejected is open again."""
-    requirement = registration.requirements[field_id]
-    is_met = requirement.status is RequirementStatus.MET
-    status = RequirementStatus.MET if is_met else RequirementStatus.OPEN
-    asked = replace(requirement, status=status, message_id=renewed.message_id)
-    return replace(registration, modified=now, requirements=registration.requirements | {field_id: asked})
 
 
 async def _find(context: Context, message_id: str, now: datetime) -> Step:

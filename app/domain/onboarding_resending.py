@@ -3,8 +3,6 @@
 Source: CDS-WG1-02 3.6; ambiguities A25.
 """
 
-from msgspec.structs import replace
-
 from app.domain.context import Context
 from app.domain.messages_answers import OUTSTANDING
 from app.domain.onboarding import request_again
@@ -12,7 +10,7 @@ from app.domain.records import Access, Change, Wanted
 from app.domain.retries import until_written
 from app.errors import AlreadyDecided, InvalidRequest, NotFound
 from app.schemas.messages import Message, MessageStatus, MessageType
-from app.schemas.registrations import Registration, RequirementStatus
+from app.schemas.registrations import Registration
 
 
 async def send_again(context: Context, access: Access, message_id: str) -> Message:
@@ -41,12 +39,7 @@ async def send_again(context: Context, access: Access, message_id: str) -> Messa
         if stored.internal.renewed_by:
             raise AlreadyDecided(f"It has been sent again before: {stored.internal.renewed_by}.")
         change = Change(access.registration_id, access.now)
-        message = request_again(context, change, field, stored)
-        change.remind(message_id, None)
-        requirement = registration.object.requirements[field.id]
-        asked = replace(requirement, status=RequirementStatus.OPEN, message_id=message.message_id)
-        requirements = registration.object.requirements | {field.id: asked}
-        change.replace(registration, replace(registration.object, modified=access.now, requirements=requirements))
+        message = request_again(context, change, field, stored, registration)
         await context.records.apply(change)
         return message
 
