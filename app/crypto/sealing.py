@@ -67,11 +67,6 @@ class Sealer:
             raise unreadable(credential_id, "it was sealed for another Credential")
         return opened.plaintext.decode()
 
-    @property
-    def kids(self) -> list[str | None]:
-        """The ids of the keys; the first seals."""
-        return list(self._by_id)
-
     def needs_rotation(self, sealed: str) -> bool:
         """Whether it was sealed with another key than the first, so that sealing it again lets an old key go."""
         return bool(header_of(sealed).get("kid") != self._first.kid)

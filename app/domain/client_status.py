@@ -16,15 +16,14 @@ from typing import NamedTuple
 
 from msgspec.structs import replace
 
-from app.catalog import CLIENT_ADMIN
 from app.crypto.tokens import local_id
 from app.domain import credentials
-from app.domain.changelog import note_client, note_credential
+from app.domain.changelog import note_credential
 from app.domain.context import Context
 from app.domain.grant_withholding import release_of_client, withhold_of_client
 from app.domain.records import Access, Change, Cursor, Listing, Stored, Wanted
 from app.domain.retries import until_written
-from app.errors import AlreadyDecided, InvalidRequest, NotFound
+from app.errors import NotFound
 from app.schemas.clients import Client, ClientInternal, ClientStatus
 from app.schemas.credentials import Credential
 
@@ -145,69 +144,6 @@ def let_go(state: State, now: datetime) -> State:
     options = [mode_of(state), ClientStatus.DISABLED]
     client = replace(state.client, cds_status_options=options, cds_modified=now)
     return State(client, replace(state.internal, disabled_by_operator=False, enabled_status=None))
-
-
-async def disable_by_operator(context: Context, access: Access, client_id: str, reason: str) -> Client:
-    """Disable a Client Object so that its Client cannot enable it again (B2). The Message tells the `reason`.
-
-    Raises:
-        NotFound: The registration has no such Client Object.
-        InvalidRequest: It is the admin one, which cannot be disabled (5.1); a whole registration can be suspended.
-        AlreadyDecided: An operator has disabled it before.
-    """
-
-    async def attempt() -> Client:
-        stored = await _load(context, access, client_id)
-        client, internal = stored.object, stored.internal
-        if CLIENT_ADMIN in internal.assigned_scope.split():
-            raise InvalidRequest("The admin Client Object cannot be disabled; suspend the registration instead.")
-        if internal.disabled_by_operator:
-            raise AlreadyDecided("An operator has disabled this Client Object before.")
-        change = Change(access.registration_id, access.now)
-        state = State(client, internal)
-        if client.cds_status is not ClientStatus.DISABLED:
-            state = await disable(context, access, change, state)
-        held = hold(state, change.now)
-        change.replace(stored, *held)
-        await _write(context, change, client_id, f"was disabled by the Server: {reason}")
-        return held.client
-
-    disabled = await until_written(attempt)
-    await finish(context, access, client_id)
-    return disabled
-
-
-async def enable_by_operator(context: Context, access: Access, client_id: str, reason: str = "") -> Client:
-    """Enable a Client Object that an operator or its Client has disabled.
-
-    Raises:
-        NotFound: The registration has no such Client Object.
-        AlreadyDecided: It is not disabled.
-    """
-    await finish(context, access, client_id)
-
-    async def attempt() -> Client:
-        stored = await _load(context, access, client_id)
-        client, internal = stored.object, stored.internal
-        if client.cds_status is not ClientStatus.DISABLED:
-            raise AlreadyDecided("This Client Object is not disabled.")
-        mode = mode_of(State(client, internal))
-        change = Change(access.registration_id, access.now)
-        state = let_go(await enable(context, access, change, State(client, internal), mode), change.now)
-        change.replace(stored, *state)
-        what = f"is {mode} again by decision of the Server"
-        await _write(context, change, client_id, f"{what}: {reason}" if reason else f"{what}.")
-        return state.client
-
-    enabled = await until_written(attempt)
-    await finish(context, access, client_id)
-    return enabled
-
-
-async def _write(context: Context, change: Change, client_id: str, what: str) -> None:
-    change.event("client.modified", client_id)
-    note_client(context, change, client_id, what)
-    await context.records.apply(change)
 
 
 async def _load(context: Context, access: Access, client_id: str) -> Stored[Client]:

@@ -13,7 +13,6 @@ from app.domain.messages_answers import (
     FINAL,
     Case,
     answer,
-    mark_pending,
     refuse_decided,
     refuse_silent_rejection,
     requirement_after,
@@ -199,36 +198,6 @@ async def add_decision(
     update = answer(context, change, case, status, description, related=related)
     await _follow_requirement(change, case, status, advance)
     return update
-
-
-async def request_pending(context: Context, access: Access, message_id: str, description: str = "") -> Message:
-    """Confirm that a payment was made or a form was submitted, and that it is being reviewed (3.6).
-
-    Repeating it changes nothing. After a rejection it opens the review again.
-
-    Returns:
-        The `request_update` with status `pending`.
-
-    Raises:
-        NotFound: The registration has no such Message.
-        InvalidRequest: It is not a payment_request or a form request.
-        AlreadyDecided: The request is complete.
-        Conflict: Others kept changing the request.
-    """
-    read_description(description)
-
-    async def write() -> Message:
-        case = await read_case(context, access, message_id)
-        if case.request.object.type not in _SUBMITTABLE:
-            raise InvalidRequest(f"Only {one_of(sorted(_SUBMITTABLE))} can be confirmed.")
-        change = Change(access.registration_id, access.now)
-        update = mark_pending(context, change, case, description)
-        if update is None:
-            return case.updates[-1].object
-        await context.records.apply(change)
-        return update
-
-    return await until_written(write)
 
 
 def _refuse_impossible(case: Case, status: MessageStatus, description: str) -> None:

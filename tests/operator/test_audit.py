@@ -5,7 +5,7 @@ import re
 
 import pytest
 
-from app.domain import client_status, credentials, files, messages_from_server, registrations
+from app.domain import client_decisions, credentials, files, messages_from_server, registrations
 from app.domain.audit import LONGEST_TEXT, MOST_ITEMS, acting_as, changes_of, object_change
 from app.domain.feed import Actor
 from app.domain.records import Change
@@ -119,7 +119,8 @@ async def test_only_fields_that_differ_are_recorded(server):
     client = await server.register(EVERYTHING)
     other = (await client.clients())["ple_grid_status"]["client_id"]
     server.clock.advance(seconds=5)
-    await client_status.disable_by_operator(acting(server, "clients.modify"), client.access, other, "Misused.")
+    disabled = {"cds_status": "disabled", "description": "Misused."}
+    await client_decisions.modify(acting(server, "clients.modify"), client.access, other, disabled)
 
     changes = [change for record in await log_of(server) for change in record["changes"]]
 

@@ -10,9 +10,10 @@ from typing import Any
 import pytest
 
 from app.catalog import Catalog
-from app.domain import client_status, grant_decisions
+from app.domain import grant_decisions
 from app.domain.grant_decisions import Decision
 from app.schemas.grants import GrantStatus
+from tests.client_objects import operator_disables
 from tests.conftest import MakeServer, Registered, Server
 from tests.grant_objects import patch, shown, suspend
 from tests.user_grants import (
@@ -424,10 +425,10 @@ async def test_no_token_outlives_its_grant(server, app):
 
 
 @pytest.mark.clause("WG1-02-5.2-04")
-async def test_a_disabled_client_object_exchanges_nothing(server, registered, app, phone):
+async def test_a_disabled_client_object_exchanges_nothing(registered, app, phone):
     for one in (app, phone):
         code, tokens = await one.code(), await one.tokens()
-        await client_status.disable_by_operator(server.context, registered.access, one.client_id, "Misuse.")
+        await operator_disables(registered, one.client_id)
 
         refused(await one.exchange(code), "invalid_client", status=401)
         refused(await one.refresh(tokens), "invalid_client", status=401)

@@ -8,11 +8,13 @@ import pytest
 
 from app.catalog import Catalog
 from app.domain import client_status, grant_creation, grant_withholding
+from app.domain.client_decisions import modify
 from app.domain.grant_terms import Terms
 from app.domain.records import Access, Change, Wanted
-from app.errors import AlreadyDecided, InvalidRequest, NotFound, StoreUnavailable
+from app.errors import InvalidRequest, NotFound, StoreUnavailable
 from app.schemas.clients import Client
 from app.schemas.grants import GrantStatus
+from tests.client_objects import operator_disables, operator_enables
 from tests.conftest import MakeServer, Registered, Server, changed
 
 SCOPES = "cds_client_admin ple_customer_data ple_grid_status ple_interconnection cds_server_provided_files_ple"
@@ -102,9 +104,7 @@ async def test_the_admin_object_cannot_be_disabled(registered: Registered) -> No
 
     assert answer.status_code == 400
     with pytest.raises(InvalidRequest):
-        await client_status.disable_by_operator(
-            registered.server.context, registered.access, registered.client_id, "Fraud."
-        )
+        await operator_disables(registered, registered.client_id, "Fraud.")
     assert (await registered.get(admin["cds_client_uri"])).json() == admin
 
 
@@ -284,7 +284,7 @@ async def test_what_an_operator_disables_only_an_operator_enables(
     server: Server, registered: Registered, grid: dict[str, Any]
 ) -> None:
     """The Client sees it in the options and is told why (ambiguities B2)."""
-    await client_status.disable_by_operator(server.context, registered.access, grid["client_id"], "Unpaid fees.")
+    await operator_disables(registered, grid["client_id"], "Unpaid fees.")
 
     shown = (await registered.get(grid["cds_client_uri"])).json()
     assert (shown["cds_status"], shown["cds_status_options"]) == ("disabled", ["disabled"])
@@ -292,16 +292,15 @@ async def test_what_an_operator_disables_only_an_operator_enables(
     answer = await registered.put(grid["cds_client_uri"], shown | {"cds_status": grid["cds_status"]})
     assert answer.status_code == 400
     assert (await registered.put(grid["cds_client_uri"], shown | {"client_name": "X"})).status_code == 200
-    with pytest.raises(AlreadyDecided):
-        await client_status.disable_by_operator(server.context, registered.access, grid["client_id"], "Again.")
+    await operator_disables(registered, grid["client_id"], "Again.")
+    assert not any("Again." in one["description"] for one in await registered.messages("private_message"))
 
-    enabled = await client_status.enable_by_operator(server.context, registered.access, grid["client_id"], "Paid.")
+    enabled = await operator_enables(registered, grid["client_id"], "Paid.")
 
     assert enabled.cds_status == grid["cds_status"]
     assert enabled.cds_status_options == grid["cds_status_options"]
     assert await server.access_token(grid["client_id"], (await credentials_of(registered, grid))[0]["client_secret"])
-    with pytest.raises(AlreadyDecided):
-        await client_status.enable_by_operator(server.context, registered.access, grid["client_id"])
+    assert await operator_enables(registered, grid["client_id"]) == enabled
 
 
 async def test_an_operator_can_disable_what_the_client_has_disabled(
@@ -313,26 +312,24 @@ async def test_an_operator_can_disable_what_the_client_has_disabled(
     server.clock.advance(days=1)
     registered.token = ""
 
-    await client_status.disable_by_operator(server.context, registered.access, code["client_id"], "Fraud.")
+    await operator_disables(registered, code["client_id"], "Fraud.")
 
     assert await credentials_of(registered, code) == [credential]
     local = {"redirect_uris": ["http://localhost/"], "cds_default_redirect_uri": None}
     held = disabled | {"cds_status_options": ["disabled"]}
     assert (await registered.put(code["cds_client_uri"], held | local)).status_code == 200
-    enabled = await client_status.enable_by_operator(server.context, registered.access, code["client_id"])
+    enabled = await operator_enables(registered, code["client_id"])
     assert enabled.cds_status == "sandbox"
 
 
-@pytest.mark.parametrize("operation", [client_status.disable_by_operator, client_status.enable_by_operator])
-async def test_operators_cannot_switch_what_is_not_there(
-    server: Server, registered: Registered, operation: Any
-) -> None:
+@pytest.mark.parametrize("status", ["disabled", "production"])
+async def test_operators_cannot_switch_what_is_not_there(server: Server, registered: Registered, status: str) -> None:
     """Neither unknown objects nor those of another registration."""
     other = await server.register()
 
     for client_id in (f"{registered.client_id}-99", "nobody", other.client_id):
         with pytest.raises(NotFound):
-            await operation(server.context, registered.access, client_id, "Because.")
+            await modify(server.context, registered.access, client_id, {"cds_status": status})
 
 
 @pytest.fixture

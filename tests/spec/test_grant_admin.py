@@ -9,9 +9,10 @@ import pytest
 
 from app.catalog import Catalog
 from app.crypto.tokens import Randomness
-from app.domain import client_status, files, grant_decisions
+from app.domain import files, grant_decisions
 from app.domain.grant_decisions import Decision
 from app.schemas.grants import Grant, GrantStatus
+from tests.client_objects import operator_disables, operator_enables
 from tests.conftest import MakeServer, Registered, Server
 from tests.grant_objects import (
     ADMIN_APIS,
@@ -332,14 +333,14 @@ async def test_a_new_end_of_a_grant_is_the_new_end_of_what_opens_it(server, open
 
 
 @pytest.mark.clause("WG1-02-5.2-04")
-async def test_grants_of_a_disabled_client_object_are_not_opened(server, opener, data, target, registered):
+async def test_grants_of_a_disabled_client_object_are_not_opened(opener, data, target, registered):
     token = await opener.token(opening(target))
 
-    await client_status.disable_by_operator(server.context, registered.access, data.client_id, "Misuse.")
+    await operator_disables(registered, data.client_id)
     dead = await opener.introspect(token)
     refused(await opener.ask(opening(target)))
     suspended = [one["status"] for one in await opener.grants()]
-    await client_status.enable_by_operator(server.context, registered.access, data.client_id)
+    await operator_enables(registered, data.client_id)
 
     assert dead == {"active": False}
     assert suspended == ["suspended"]
@@ -347,15 +348,14 @@ async def test_grants_of_a_disabled_client_object_are_not_opened(server, opener,
     assert [one["status"] for one in await opener.grants()] == ["active"]
 
 
-async def test_what_was_suspended_for_two_reasons_comes_back_when_both_have_gone(server, opener, data, target):
+async def test_what_was_suspended_for_two_reasons_comes_back_when_both_have_gone(registered, opener, data, target):
     await opener.token(opening(target))
-    access = opener.registered.access
-    await client_status.disable_by_operator(server.context, access, data.client_id, "Misuse.")
-    await client_status.disable_by_operator(server.context, access, opener.client_id, "Misuse.")
+    await operator_disables(registered, data.client_id)
+    await operator_disables(registered, opener.client_id)
 
-    await client_status.enable_by_operator(server.context, access, data.client_id)
+    await operator_enables(registered, data.client_id)
     first = [one["status"] for one in await opener.grants()]
-    await client_status.enable_by_operator(server.context, access, opener.client_id)
+    await operator_enables(registered, opener.client_id)
     second = [one["status"] for one in await opener.grants()]
 
     assert (first, second) == (["suspended"], ["active"])

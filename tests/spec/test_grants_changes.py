@@ -8,11 +8,12 @@ import pytest
 from msgspec.structs import replace
 
 from app.catalog import Catalog
-from app.domain import client_status, files, grant_decisions
+from app.domain import files, grant_decisions
 from app.domain.grant_decisions import Decision
 from app.domain.records import Change
 from app.errors import AlreadyDecided, InvalidRequest
 from app.schemas.grants import Grant, GrantStatus
+from tests.client_objects import operator_disables, operator_enables
 from tests.conftest import MakeServer, Registered, Server
 from tests.grant_objects import (
     EVERYTHING,
@@ -473,11 +474,11 @@ async def test_a_grant_suspended_by_an_operator_can_be_reduced_but_not_widened(r
     assert enabled(await shown(registered, both.grant_id)) == ("test_prices", [])
 
 
-async def test_what_is_changed_while_the_client_object_is_disabled_counts_afterwards(server, registered, data, both):
-    await client_status.disable_by_operator(server.context, registered.access, data.client_id, "Misuse.")
+async def test_what_is_changed_while_the_client_object_is_disabled_counts_afterwards(registered, data, both):
+    await operator_disables(registered, data.client_id)
 
     reduced = accepted(await patch(registered, both.grant_id, {"scope": "test_prices"}))
-    await client_status.enable_by_operator(server.context, registered.access, data.client_id)
+    await operator_enables(registered, data.client_id)
 
     assert (reduced["status"], *enabled(reduced)) == ("suspended", "", [])
     after = await shown(registered, both.grant_id)

@@ -9,7 +9,7 @@ from msgspec.structs import replace
 
 from app.catalog import Catalog
 from app.crypto.tokens import Randomness
-from app.domain import client_status, grant_decisions, grant_withholding
+from app.domain import grant_decisions, grant_withholding
 from app.domain.grant_decisions import Decision
 from app.domain.records import Change
 from app.errors import (
@@ -22,6 +22,7 @@ from app.errors import (
     Refusal,
 )
 from app.schemas.grants import ENDED, WITHOUT_ACCESS, Grant, GrantInternal, GrantStatus
+from tests.client_objects import operator_disables, operator_enables
 from tests.conftest import MakeServer, Registered, Server
 from tests.factories import make_grant as make_bare_grant
 from tests.grant_objects import (
@@ -150,7 +151,7 @@ async def test_no_grant_is_made_for_an_unknown_a_foreign_or_a_disabled_client_ob
     for client_id in ("x", f"{registered.registration_id}-99", (await holder_of(other, "cds_grant_admin")).client_id):
         with pytest.raises(NotFound):
             await make_grant(registered, client_id, "test_prices")
-    await client_status.disable_by_operator(server.context, registered.access, data.client_id, "Misuse.")
+    await operator_disables(registered, data.client_id)
     with pytest.raises(Conflict):
         await make_grant(registered, data.client_id, "test_prices")
 
@@ -383,18 +384,16 @@ async def test_an_expired_grant_comes_back_only_with_a_later_end(server, registe
     assert grant["expires"] == grant["not_after"] == "2026-06-04T12:00:00Z"
 
 
-async def test_a_grant_that_an_operator_gives_back_still_waits_for_its_start_and_its_client_object(
-    server, registered, data
-):
+async def test_a_grant_that_an_operator_gives_back_still_waits_for_its_start_and_its_client_object(registered, data):
     early = await make_grant(registered, data.client_id, "test_prices", not_before=registered.access.now + DAY)
     barred = await make_grant(registered, data.client_id, "test_prices")
     for one in (early, barred):
         await decide(data, one.grant_id, status=GrantStatus.SUSPENDED)
     await decide(data, early.grant_id, status=GrantStatus.ACTIVE)
-    await client_status.disable_by_operator(server.context, registered.access, data.client_id, "Misuse.")
+    await operator_disables(registered, data.client_id)
     await decide(data, barred.grant_id, status=GrantStatus.ACTIVE)
     while_disabled = [(await shown(registered, one.grant_id))["status"] for one in (early, barred)]
-    await client_status.enable_by_operator(server.context, registered.access, data.client_id)
+    await operator_enables(registered, data.client_id)
 
     assert while_disabled == ["suspended", "suspended"]
     assert [(await shown(registered, one.grant_id))["status"] for one in (early, barred)] == ["future", "active"]
@@ -431,19 +430,17 @@ async def many(registered: Registered, client_id: str, count: int) -> list[str]:
 
 @pytest.mark.usefixtures("small_batches")
 @pytest.mark.clause("WG1-02-5.2-04", "WG1-02-8.2-16")
-async def test_all_grants_of_a_disabled_client_object_are_suspended_however_many_they_are(
-    server, registered, data, opener
-):
+async def test_all_grants_of_a_disabled_client_object_are_suspended_however_many_they_are(registered, data, opener):
     ids = await many(registered, data.client_id, 10)
     suspended_by_operator, closed = ids[0], ids[1]
     await decide(data, suspended_by_operator, status=GrantStatus.SUSPENDED)
     await patch(registered, closed, {"status": "closed"})
     tokens = [await opener.token(opening(await shown(registered, one))) for one in ids[2:]]
 
-    await client_status.disable_by_operator(server.context, registered.access, data.client_id, "Misuse.")
+    await operator_disables(registered, data.client_id)
     disabled = {one["grant_id"]: one["status"] for one in await data.grants()}
     dead = [await opener.introspect(token) for token in tokens]
-    await client_status.enable_by_operator(server.context, registered.access, data.client_id)
+    await operator_enables(registered, data.client_id)
     enabled_again = {one["grant_id"]: one["status"] for one in await data.grants()}
 
     rest = set(ids) - {suspended_by_operator, closed}
@@ -467,10 +464,10 @@ async def test_the_first_batch_already_stops_everything_that_opens_the_others(se
     assert [await opener.introspect(token) for token in tokens] == [{"active": False}] * 10
 
 
-async def test_one_message_tells_about_all_grants_of_a_disabled_client_object(server, registered, data):
+async def test_one_message_tells_about_all_grants_of_a_disabled_client_object(registered, data):
     await many(registered, data.client_id, 5)
 
-    await client_status.disable_by_operator(server.context, registered.access, data.client_id, "Misuse.")
+    await operator_disables(registered, data.client_id)
 
     (told,) = [one for one in await registered.messages() if one.get("related_type") == "grant_list"]
     assert told["description"].startswith("5 Grants of Client Object")

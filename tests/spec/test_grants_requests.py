@@ -5,9 +5,10 @@ from typing import Any
 import pytest
 
 from app.catalog import Catalog
-from app.domain import client_status, files
+from app.domain import files
 from app.domain.grant_requests import approve_requested
 from app.errors import AlreadyDecided, Conflict, InvalidRequest, InvalidScope, StoreUnavailable
+from tests.client_objects import operator_disables
 from tests.conftest import MakeServer, Registered, Server
 from tests.grant_objects import EVERYTHING, Holder, holder_of, utility
 
@@ -126,7 +127,7 @@ async def test_what_cannot_be_granted_as_things_are_leaves_the_request_open(serv
     request = await ask(registered, {"scope": "test_prices"})
     admin_object = (await registered.clients())["cds_client_admin"]
     admin = await ask(registered, {"scope": "cds_client_admin"}, client=admin_object)
-    await client_status.disable_by_operator(server.context, registered.access, data.client_id, "Misuse.")
+    await operator_disables(registered, data.client_id)
 
     with pytest.raises(Conflict):
         await approve_requested(server.context, registered.access, request)

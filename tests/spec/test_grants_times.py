@@ -7,11 +7,12 @@ from typing import Any
 import pytest
 
 from app.catalog import Catalog
-from app.domain import client_status, grant_decisions
+from app.domain import grant_decisions
 from app.domain.grant_decisions import Decision
 from app.domain.grant_times import settle_due
 from app.domain.records import Access, Change
 from app.schemas.grants import Grant, GrantInternal, GrantStatus
+from tests.client_objects import operator_disables, operator_enables
 from tests.conftest import MakeServer, Registered, Server
 from tests.factories import make_grant as make_bare_grant
 from tests.grant_objects import (
@@ -219,11 +220,11 @@ async def test_a_grant_expires_whatever_its_status_is(server, registered, data, 
 
 async def test_a_start_during_the_disabling_of_the_client_object_shows_afterwards(server, registered, data):
     made = await future_grant(data)
-    await client_status.disable_by_operator(server.context, registered.access, data.client_id, "Misuse.")
+    await operator_disables(registered, data.client_id)
     disabled = await shown(registered, made.grant_id)
     server.clock.advance(days=1)
     started = await shown(registered, made.grant_id)
-    await client_status.enable_by_operator(server.context, registered.access, data.client_id)
+    await operator_enables(registered, data.client_id)
     enabled = await shown(registered, made.grant_id)
 
     assert [one["status"] for one in (disabled, started, enabled)] == ["suspended", "suspended", "active"]

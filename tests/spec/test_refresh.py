@@ -6,9 +6,10 @@ from datetime import timedelta
 import pytest
 
 from app.catalog import Catalog
-from app.domain import client_status, grant_decisions
+from app.domain import grant_decisions
 from app.domain.grant_decisions import Decision
 from app.schemas.grants import GrantStatus
+from tests.client_objects import operator_disables, operator_enables
 from tests.conftest import MakeServer, Registered, Server
 from tests.grant_objects import patch, suspend
 from tests.user_grants import (
@@ -323,10 +324,10 @@ async def test_expiring_a_credential_ends_the_refresh_tokens_that_it_got_and_no_
         answered(await newer.refresh(tokens))
 
 
-async def test_disabling_a_client_object_ends_its_refresh_tokens_for_good(server, registered, app):
+async def test_disabling_a_client_object_ends_its_refresh_tokens_for_good(registered, app):
     tokens = await app.tokens()
-    await client_status.disable_by_operator(server.context, registered.access, app.client_id, "Misuse.")
-    await client_status.enable_by_operator(server.context, registered.access, app.client_id)
+    await operator_disables(registered, app.client_id)
+    await operator_enables(registered, app.client_id)
     app = await app_of(registered)
 
     refused(await app.refresh(tokens), "invalid_grant")

@@ -11,12 +11,13 @@ import pytest
 from msgspec.structs import replace
 
 from app.catalog import Catalog
-from app.domain import client_status, grant_decisions
+from app.domain import grant_decisions
 from app.domain.grant_decisions import Decision
 from app.domain.records import Change, Wanted
 from app.schemas.clients import Client
 from app.schemas.grants import GrantStatus
 from app.store.connect import StoreConnection, memory_client
+from tests.client_objects import operator_disables
 from tests.conftest import MakeServer, Registered, Server
 from tests.grant_objects import (
     ADMIN_APIS,
@@ -499,17 +500,17 @@ async def works_nowhere(holder: Holder, token: str, others: Holder) -> None:
 
 
 @pytest.mark.clause("WG1-02-5.2-04")
-async def test_a_disabled_client_object_gets_no_token_and_its_tokens_are_dead(server, registered, grid):
+async def test_a_disabled_client_object_gets_no_token_and_its_tokens_are_dead(registered, grid):
     token = await grid.token()
 
-    await client_status.disable_by_operator(server.context, registered.access, grid.client_id, "Misuse.")
+    await operator_disables(registered, grid.client_id)
 
     refused(await grid.ask(), 401, "invalid_client")
     await works_nowhere(grid, token, admin(registered))
     assert [(one["status"], one["enabled_scope"]) for one in await grid.grants()] == [("suspended", "")]
 
 
-async def test_after_enabling_the_same_grant_serves_a_new_secret(server, registered, grid):
+async def test_after_enabling_the_same_grant_serves_a_new_secret(registered, grid):
     await grid.token()
     client = (await registered.clients())["ple_grid_status"]
     for status in ("disabled", client["cds_status"]):
