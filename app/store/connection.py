@@ -99,6 +99,7 @@ class Connection:
         self._flights: set[asyncio.Task[None]] = set()
         self._digests: dict[str, str] = {}
         self._scripts: dict[str, Script] = {}
+        self._closed = False
         self.round_trips = 0
         """Pipelines sent so far; tests hold every route to its budget with it."""
 
@@ -169,6 +170,8 @@ class Connection:
         return [one for one in said.values() if isinstance(one, dict)] or [said]
 
     def _call(self, command: Command) -> asyncio.Future[Any]:
+        if self._closed:
+            raise StoreUnavailable("The store connection is closed.")
         queue = self._queues.setdefault(self._sender.place(command), _Queue())
         loop = asyncio.get_running_loop()
         answer: asyncio.Future[Any] = loop.create_future()
@@ -224,7 +227,8 @@ class Connection:
                 call.answer.set_result(answer)
 
     async def close(self) -> None:
-        """Wait for what is under way."""
+        """Wait for what is under way. Whoever asks later, in a task that nobody waits for, is refused."""
+        self._closed = True
         if self._flights:
             await asyncio.gather(*self._flights, return_exceptions=True)
 

@@ -144,3 +144,11 @@ async def test_a_store_that_hangs_is_given_up_and_those_who_wait_behind_are_told
     assert asyncio.get_running_loop().time() - started < 1
     client.hang = False
     assert await soon(connection.command("C", "k")) == "C"
+
+
+async def test_whoever_asks_after_the_end_is_refused():
+    connection = connect(Client())
+    await connection.close()
+
+    with pytest.raises(StoreUnavailable, match="closed"):
+        await connection.command("GET", "{00}:anything")
