@@ -124,7 +124,7 @@ WEBHOOK_DELIVERIES: Final = Metric(
 JOB_STEPS: Final = Metric(
     "cds_job_steps_total",
     Kind.COUNTER,
-    ("job", "outcome"),
+    ("task", "outcome"),
     "Steps of background jobs: worked (there was something to do), idle or failed.",
 )
 BUILD_INFO: Final = Metric(

@@ -285,7 +285,7 @@ def test_a_worker_answers_probes_and_tells_its_metrics(tmp_path):
     process = start_worker(tmp_path, "--port", str(port), **settings_for(tmp_path, valkey.url))
     url = f"http://127.0.0.1:{port}"
     deadline = time.monotonic() + 20
-    while not value(asked(url), "cds_job_steps_total", job="relay", outcome="idle"):
+    while not value(asked(url), "cds_job_steps_total", task="relay", outcome="idle"):
         assert time.monotonic() < deadline
         time.sleep(0.2)
 
