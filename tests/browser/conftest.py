@@ -4,6 +4,7 @@ All tests here run in one event loop, in which the browser's driver lives: each 
 `pytestmark = pytest.mark.asyncio(loop_scope="session")`.
 """
 
+import contextlib
 import os
 import shutil
 from collections.abc import AsyncIterator, Iterator
@@ -69,10 +70,19 @@ async def http(issuer: str) -> AsyncIterator[httpx.AsyncClient]:
 
 
 @pytest_asyncio.fixture(loop_scope="session")
-async def site() -> AsyncIterator[Site]:
+async def sites() -> AsyncIterator[contextlib.AsyncExitStack]:
+    """Where the sites of a test are opened.
+
+    They close when its users have left: a browser may still ask one for an icon, and complains when it is gone.
+    """
+    async with contextlib.AsyncExitStack() as sites:
+        yield sites
+
+
+@pytest_asyncio.fixture(loop_scope="session")
+async def site(sites: contextlib.AsyncExitStack) -> Site:
     """The web site of an application, with the page to which answers go."""
-    async with Site.open(back=ANSWER_PAGE) as site:
-        yield site
+    return await sites.enter_async_context(Site.open(back=ANSWER_PAGE))
 
 
 @pytest_asyncio.fixture(loop_scope="session")
@@ -82,7 +92,7 @@ async def app(http: httpx.AsyncClient, site: Site) -> App:
 
 
 @pytest_asyncio.fixture(loop_scope="session")
-async def users(browser: Browser, issuer: str) -> AsyncIterator[OpenUser]:
+async def users(browser: Browser, issuer: str, sites: contextlib.AsyncExitStack) -> AsyncIterator[OpenUser]:
     """Sit users down in front of browsers of their own: `await users(java_script_enabled=False)`."""
     opened: list[User] = []
 

@@ -1,8 +1,8 @@
 """What attackers try on users and their browsers, with real ones (RFC 6749 10, RFC 9700 4)."""
 
 import asyncio
+import contextlib
 import html
-from collections.abc import AsyncIterator
 from urllib.parse import quote
 
 import httpx
@@ -20,14 +20,13 @@ REDEMPTIONS = 100
 
 
 @pytest_asyncio.fixture(params=["127.0.0.1", "localhost"], ids=["same site", "other site"], loop_scope="session")
-async def evil(request: pytest.FixtureRequest) -> AsyncIterator[Site]:
+async def evil(request: pytest.FixtureRequest, sites: contextlib.AsyncExitStack) -> Site:
     """An attacker's web site.
 
     On another port of the same host the browser sends all cookies of the utility along; under another name those that
     `SameSite=Lax` lets through.
     """
-    async with Site.open(request.param) as site:
-        yield site
+    return await sites.enter_async_context(Site.open(request.param))
 
 
 def form(action: str, **values: str) -> str:

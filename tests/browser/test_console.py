@@ -1,6 +1,7 @@
 """The console in a real browser: by keyboard, on a phone, without scripts, and with Clients that mean no good."""
 
-from collections.abc import AsyncIterator, Iterator
+import contextlib
+from collections.abc import Iterator
 
 import httpx
 import pytest
@@ -192,10 +193,9 @@ async def test_what_a_client_writes_stays_text(operator: User) -> None:
 
 
 @pytest_asyncio.fixture(loop_scope="session", params=["127.0.0.1", "localhost"])
-async def evil(request: pytest.FixtureRequest) -> AsyncIterator[Site]:
+async def evil(request: pytest.FixtureRequest, sites: contextlib.AsyncExitStack) -> Site:
     """An attacker's web site: on another port of the same host, with all cookies, or under another name."""
-    async with Site.open(request.param) as site:
-        yield site
+    return await sites.enter_async_context(Site.open(request.param))
 
 
 async def test_no_other_site_shows_it_in_a_frame(operator: User, evil: Site) -> None:
