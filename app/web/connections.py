@@ -4,10 +4,15 @@ uvicorn's httptools protocol limits neither. Bodies have their own limits (`app.
 """
 
 import asyncio
+import math
 from http import HTTPStatus
 from typing import Any, Final
+from urllib.parse import unquote
 
+from httptools import parse_url
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol, RequestResponseCycle
+
+from app.web.cycles import Cycle
 
 MAX_HEAD_BYTES: Final = 65_536
 """The request line with all headers; also the trailers after a chunked body, and whatever else stands around chunks.
@@ -20,38 +25,81 @@ HEAD_SECONDS: Final = 30.0
 
 
 class Connection(HttpToolsProtocol):
-    """One connection. `_pending_bytes` came since the parser last had a whole head, a piece of a body or its end."""
+    """One connection.
+
+    uvicorn starts a timer after every answer and stops it at the next request. Here one timer goes on for as long as
+    the connection lives, and looks whenever it wakes until when this one may wait.
+    """
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:  # noqa: ANN401 -- uvicorn's business
         super().__init__(*args, **kwargs)
-        self._pending_bytes = 0
-        self._patience: asyncio.TimerHandle | None = None
+        self._pending_bytes = 0  # that came since the parser last had a whole head, a piece of a body or its end
+        self._patient_until = math.inf
+        self._watch: asyncio.TimerHandle | None = None
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override] # as uvicorn has it
         """Begin to wait for the first request."""
         super().connection_made(transport)
-        self._wait()
+        self._patient_until = self.loop.time() + HEAD_SECONDS
+        self._watch = self.loop.call_later(HEAD_SECONDS, self._look)
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Nobody waits any more."""
-        self._stop_waiting()
+        if self._watch:
+            self._watch.cancel()
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
         """Parse what came; refuse a head that has become too long."""
+        is_new = not self._pending_bytes
         self._pending_bytes += len(data)
         super().data_received(data)
         if not self._pending_bytes or self.transport.is_closing():
             return
         if self._pending_bytes > MAX_HEAD_BYTES:
             self._refuse(HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE)
-        elif self._patience is None:
-            self._wait()
+        elif is_new or self._patient_until == math.inf:
+            self._patient_until = self.loop.time() + HEAD_SECONDS
 
     def on_headers_complete(self) -> None:
-        """A request is there."""
+        """A request is there: answer it, or keep it until those before it are answered."""
         self._progress()
-        super().on_headers_complete()
+        version = self.parser.get_http_version()
+        self._describe(version)
+        before: RequestResponseCycle | None = self.cycle  # None until the first request, whatever uvicorn's types say
+        self.cycle = Cycle(
+            self.scope,
+            self.transport,
+            self.flow,
+            self.logger,
+            self.access_logger,
+            access_log=False,
+            default_headers=self.server_state.default_headers,
+            message_event=asyncio.Event(),
+            expect_100_continue=self.expect_100_continue,
+            keep_alive=version != "1.0" and self.parser.should_keep_alive(),
+            on_response=self.on_response_complete,
+        )
+        if before is None or before.response_complete:
+            self._start_asgi_task(self.cycle, self.app)
+        else:
+            self.flow.pause_reading()
+            self.pipeline.appendleft((self.cycle, self.app))
+
+    def _describe(self, version: str) -> None:
+        """Put into the scope what the request line said."""
+        scope, url = self.scope, self.url
+        scope["method"] = self.parser.get_method().decode("ascii")
+        scope["http_version"] = version
+        if url[:1] == b"/" and b"?" not in url and b"#" not in url:
+            path, query = url, b""
+        else:
+            parsed = parse_url(url)
+            path, query = parsed.path, parsed.query or b""
+        decoded = path.decode("ascii")
+        scope["path"] = unquote(decoded) if "%" in decoded else decoded
+        scope["raw_path"] = path
+        scope["query_string"] = query
 
     def on_body(self, body: bytes) -> None:
         """A piece of a body is there."""
@@ -63,29 +111,33 @@ class Connection(HttpToolsProtocol):
         self._progress()
         super().on_message_complete()
 
+    def on_response_complete(self) -> None:
+        """An answer is on its way; go on with the next request, or wait for it."""
+        self.server_state.total_requests += 1
+        if self.transport.is_closing():
+            return
+        self.flow.resume_reading()
+        if self.pipeline:
+            self._start_asgi_task(*self.pipeline.pop())
+        elif not self._pending_bytes:
+            self._patient_until = self.loop.time() + self.timeout_keep_alive
+
     def _progress(self) -> None:
         self._pending_bytes = 0
-        if self._patience is not None:
-            self._stop_waiting()
+        self._patient_until = math.inf
 
-    def _wait(self) -> None:
-        self._patience = self.loop.call_later(HEAD_SECONDS, self._give_up)
-
-    def _stop_waiting(self) -> None:
-        if self._patience is not None:
-            self._patience.cancel()
-            self._patience = None
-
-    def _give_up(self) -> None:
-        self._patience = None
-        if self._is_answering():
-            self._wait()
+    def _look(self) -> None:
+        """Close a connection whose time is over."""
+        left = self._patient_until - self.loop.time()
+        if left > 0:
+            self._watch = self.loop.call_later(min(left, HEAD_SECONDS), self._look)
+        elif self._is_answering():
+            self._watch = self.loop.call_later(HEAD_SECONDS, self._look)
         else:
             self._refuse(HTTPStatus.REQUEST_TIMEOUT)
 
     def _refuse(self, status: HTTPStatus) -> None:
         """Close; with an answer unless one to an earlier request is being written, or nothing has been asked."""
-        self._stop_waiting()
         if self._pending_bytes and not self._is_answering():
             self.transport.write(STATUS_LINE[status] + b"content-length: 0\r\nconnection: close\r\n\r\n")
         self.transport.close()
