@@ -58,12 +58,16 @@ class Servers:
         folder = self.directory / str(len(self.processes))
         folder.mkdir()
         command = [find_binary(), *([mode] if mode else []), *arguments, "--dir", str(folder), "--logfile", "log"]
-        self.processes.append(subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL))
+        self.processes.append(_spawned(command))
 
     def kill(self, number: int) -> None:
         """End a process as a crash would."""
         self.processes[number].kill()
         self.processes[number].wait()
+
+    def run_again(self, number: int) -> None:
+        """Start a process that has ended once more, with what it left on disk."""
+        self.processes[number] = _spawned(self.processes[number].args)
 
     def stop(self) -> None:
         """End all processes and forget their files."""
@@ -72,6 +76,10 @@ class Servers:
         for process in self.processes:
             process.wait()
         shutil.rmtree(self.directory, ignore_errors=True)
+
+
+def _spawned(command: Any) -> subprocess.Popen[bytes]:
+    return subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL)
 
 
 def start_valkey(path: Path | None = None) -> Servers:
@@ -155,27 +163,37 @@ def knows_all(node: "Redis[Any]", count: int) -> bool:
     return facts["cluster_state"] == "ok" and int(facts["cluster_known_nodes"]) == count
 
 
-def start_sentinel() -> Servers:
-    """A primary (process 0), its replica (1) and one sentinel (2) that fails over after 0.8 s."""
+def start_sentinel(replicas: int = 1, sentinels: int = 1) -> Servers:
+    """A primary (process 0), its replicas, and then sentinels, most of which fail over after 0.8 s."""
     servers = Servers()
-    servers.ports = [free_port() for _ in range(3)]
-    primary, replica, sentinel = map(str, servers.ports)
+    servers.ports = [free_port() for _ in range(1 + replicas + sentinels)]
+    primary = str(servers.ports[0])
     common = ("--bind", "127.0.0.1", "--save", "", "--repl-diskless-sync-delay", "0")
     servers.run("--port", primary, *common)
-    servers.run("--port", replica, *common, "--replicaof", "127.0.0.1", primary)
-    configuration = servers.directory / "sentinel.conf"
-    configuration.write_text(
-        f"sentinel monitor {SERVICE} 127.0.0.1 {primary} 1\n"
-        f"sentinel down-after-milliseconds {SERVICE} 800\n"
-        f"sentinel failover-timeout {SERVICE} 5000\n"
-    )
-    with contextlib.closing(Redis(port=int(replica))) as redis:
-        wait_until(lambda: redis.info("replication")["master_link_status"] == "up")
-    servers.run(str(configuration), "--sentinel", "--port", sentinel, "--bind", "127.0.0.1")
-    with contextlib.closing(Redis(port=int(sentinel))) as redis:
-        wait_until(lambda: redis.sentinel_masters()[SERVICE]["num-slaves"] == 1)
-    servers.url = f"redis+sentinel://127.0.0.1:{sentinel}/{SERVICE}"
+    for port in servers.ports[1 : 1 + replicas]:
+        servers.run("--port", str(port), *common, "--replicaof", "127.0.0.1", primary)
+    for port in servers.ports[1 : 1 + replicas]:
+        with contextlib.closing(Redis(port=port)) as redis:
+            wait_until(lambda redis=redis: redis.info("replication")["master_link_status"] == "up")
+    for port in servers.ports[1 + replicas :]:
+        configuration = servers.directory / f"sentinel-{port}.conf"
+        configuration.write_text(
+            f"sentinel monitor {SERVICE} 127.0.0.1 {primary} {sentinels // 2 + 1}\n"
+            f"sentinel down-after-milliseconds {SERVICE} 800\n"
+            f"sentinel failover-timeout {SERVICE} 5000\n"
+        )
+        servers.run(str(configuration), "--sentinel", "--port", str(port), "--bind", "127.0.0.1")
+    for port in servers.ports[1 + replicas :]:
+        with contextlib.closing(Redis(port=port)) as redis:
+            wait_until(lambda redis=redis: _knows_its_own(redis, replicas, sentinels))
+    hosts = ",".join(f"127.0.0.1:{port}" for port in servers.ports[1 + replicas :])
+    servers.url = f"redis+sentinel://{hosts}/{SERVICE}"
     return servers
+
+
+def _knows_its_own(sentinel: "Redis[Any]", replicas: int, sentinels: int) -> bool:
+    facts = sentinel.sentinel_masters()[SERVICE]
+    return facts["num-slaves"] == replicas and facts["num-other-sentinels"] == sentinels - 1
 
 
 def wait_until(holds: Callable[[], object]) -> None:

@@ -345,6 +345,30 @@ async def test_what_a_consumer_did_not_finish_goes_to_another_one(records, feed)
     await feed.done("webhooks", [])
 
 
+async def test_consumers_that_are_gone_and_have_nothing_left_are_forgotten(records, feed, connection):
+    async def names() -> set[str]:
+        listed = await connection.command("XINFO", "CONSUMERS", "{feed}:events", "webhooks")
+        flat = [one if isinstance(one, list) else [part for pair in one.items() for part in pair] for one in listed]
+        return {one[at + 1].decode() for one in flat for at in range(0, len(one), 2) if one[at] in {b"name", "name"}}
+
+    rid = await registered(records)
+    await records.apply(happening(rid, "a"))
+    await feed.relay()
+    held = await feed.take("webhooks", "holds")
+    await feed.take("webhooks", "done")
+    await feed.take("webhooks", "asks")
+    assert await names() == {"holds", "done", "asks"}
+    await asyncio.sleep(0.01)  # so that they have been idle at all
+
+    await feed.take("webhooks", "asks", limit=1, idle_seconds=0)
+
+    assert await names() == {"holds", "asks"}
+    await feed.done("webhooks", [event.id for event in held])
+    await asyncio.sleep(0.01)
+    await feed.take("webhooks", "asks", idle_seconds=0)
+    assert await names() == {"asks"}
+
+
 async def test_a_group_that_waits_for_events_gets_those_that_come(records, feed):
     assert await feed.take("webhooks", "early") == []
     await registered(records)

@@ -4,7 +4,7 @@ import asyncio
 import io
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
@@ -163,6 +163,31 @@ async def test_a_failed_delivery_is_tried_again_at_the_times_of_the_standard_and
     server.clock.advance(days=1)
     await work.send()
     assert len(hook.received) == 10
+
+
+@pytest.mark.parametrize(
+    ("asked", "pause"),
+    [
+        ("120", 120),
+        ("Mon, 01 Jun 2026 12:02:00 GMT", 120),
+        ("2", 5),
+        ("Mon, 01 Jun 2026 11:00:00 GMT", 5),
+        ("9" * 5000, 3600),
+        ("soon", 5),
+        ("", 5),
+    ],
+)
+async def test_an_endpoint_that_says_when_to_come_back_is_left_alone_so_long_but_not_for_ever(
+    server, admin, hook, work, asked, pause
+):
+    hook.always, hook.headers = 503, {"retry-after": asked}
+    webhook_id = (await admin.get("/webhooks")).json()["webhooks"][0]["webhook_id"]
+    await admin.post(f"/webhooks/{webhook_id}/test")
+    await work.send()
+
+    (delivery,) = await deliveries_of(admin)
+    at = datetime.fromisoformat(delivery["next_attempt"])
+    assert at == server.clock.now + timedelta(seconds=pause)
 
 
 async def test_pauses_are_longer_by_chance_so_that_not_all_come_at_once(server, admin, hook):

@@ -1,4 +1,5 @@
--- Hand events to a consumer of a group: those that another one has had for too long, then new ones.
+-- Hand events to a consumer of a group: those that another one has had for too long, then new ones. Consumers that have
+-- nothing left and have not asked for too long are gone for good, since every process has a name of its own.
 -- KEYS  1 stream of events
 -- ARGV  1 group  2 consumer  3 how many at most  4 how long is too long (ms)
 -- Returns entries. A group that is not there yet begins with the oldest event.
@@ -20,5 +21,12 @@ local entries = claimed[2]
 if #entries < limit then
   local more = redis.call('XREADGROUP', 'GROUP', group, consumer, 'COUNT', limit - #entries, 'STREAMS', events, '>')
   for _, entry in ipairs(more and more[1] and more[1][2] or {}) do entries[#entries + 1] = entry end
+end
+for _, flat in ipairs(redis.call('XINFO', 'CONSUMERS', events, group)) do
+  local one = {}
+  for i = 1, #flat, 2 do one[flat[i]] = flat[i + 1] end
+  if one['name'] ~= consumer and one['pending'] == 0 and one['idle'] > tonumber(ARGV[4]) then
+    redis.call('XGROUP', 'DELCONSUMER', events, group, one['name'])
+  end
 end
 return entries

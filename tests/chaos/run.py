@@ -1,0 +1,58 @@
+"""One scenario on one topology: start, load, strike, recover, check."""
+
+import asyncio
+import contextlib
+import shutil
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import httpx
+
+from tests.chaos.checks import Inspection
+from tests.chaos.faults import Scenario
+from tests.chaos.journal import Journal
+from tests.chaos.load import AS_OPERATOR, OPERATOR_API, Load
+from tests.chaos.report import Row
+from tests.chaos.topology import House, Topology, installation
+
+BEFORE_SECONDS = 2.0
+QUIET_SECONDS = 2.0
+RECOVERY_SECONDS = 30.0
+
+
+async def run(scenario: Scenario, topology: Topology, logs: Path | None = None) -> Row:
+    """Run it; everything that was started is gone afterwards, but for the logs if there is a directory for them."""
+    with tempfile.TemporaryDirectory(prefix="cds-chaos-") as directory, _kept(Path(directory), logs):
+        async with installation(topology, Path(directory)) as house:
+            webhook_id = await add_webhook(house)
+            journal = Journal()
+            async with Load(house, journal) as load:
+                load.start()
+                await asyncio.sleep(BEFORE_SECONDS)
+                await scenario.strike(house)
+                await load.quiet(QUIET_SECONDS, RECOVERY_SECONDS)
+                await load.finish()
+            findings = await Inspection(house, journal).run(webhook_id)
+            return Row.of(scenario.name, house, journal, findings)
+
+
+@contextlib.contextmanager
+def _kept(directory: Path, logs: Path | None) -> Iterator[None]:
+    try:
+        yield
+    finally:
+        for log in directory.rglob("*.log") if logs else ():
+            target = (logs or directory) / log.relative_to(directory)
+            target.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(log, target)
+
+
+async def add_webhook(house: House) -> str:
+    """Have the endpoint told everything; the id of the webhook."""
+    async with httpx.AsyncClient(base_url=house.urls[0], trust_env=False) as http:
+        answer = await http.post(f"{OPERATOR_API}/webhooks", json={"url": house.hook.url}, headers=AS_OPERATOR)
+        made = answer.raise_for_status().json()
+    house.hook.secret = made["secret"]
+    webhook_id: str = made["webhook_id"]
+    return webhook_id
