@@ -37,7 +37,9 @@ Of a shard, `{3f}`, and written with the objects that they list:
 
 Users belong to no registration;
 `{3f}:session:…` and `{3f}:sign-in:…` (strings) and `{3f}:user:…` (sorted set: grant_ids that the user authorized) are
-spread over the shards. So are `{3f}:mails-to:…` (sorted sets like `:mails`, by the digest of an address).
+spread over the shards. So are `{3f}:mails-to:…` (sorted sets like `:mails`, by the digest of an address), and
+`{3f}:limit:…` (strings: when an allowance of requests is whole again, by the name of the limit and the digest of whose
+it is; see `portion.lua`).
 
 Server-Provided Files belong to no registration. The library has their records under one prefix, `{files}`: operators
 share a file by hand now and then, and Clients never get there, because they read the copies in their own registration.
@@ -134,6 +136,11 @@ def mails_of(registration_id: str) -> str:
 def mails_to(shard: str, address_digest: str) -> str:
     """Mails with codes that were sent to an address lately."""
     return f"{{{shard}}}:mails-to:{address_digest}"
+
+
+def allowance(limit: str, shard: str, key_digest: str) -> str:
+    """What somebody may still ask for under a rate limit."""
+    return f"{{{shard}}}:limit:{limit}:{key_digest}"
 
 
 LIBRARY = "{files}"

@@ -136,15 +136,15 @@ def test_those_whose_allowance_is_whole_are_forgotten() -> None:
     for number in range(2):
         limiter.hit(f"new {number}")
 
-    assert len(limiter._full_at) == 2  # noqa: SLF001 -- memory shows nowhere else
+    assert limiter.remembered == 2
     assert passed(limiter, "old 1", 1) == 1
 
 
 def test_a_crowd_is_not_counted_with_every_request(monkeypatch: pytest.MonkeyPatch) -> None:
     sweeps: list[float] = []
+    sweep = rate_limit.Crowd._sweep  # noqa: SLF001 -- its number is the cost
+    monkeypatch.setattr(rate_limit.Crowd, "_sweep", lambda crowd, now: (sweeps.append(now), sweep(crowd, now)))
     limiter = RateLimiter(RateLimit(1, 3600), Clock())
-    sweep = limiter._sweep  # noqa: SLF001 -- its number is the cost
-    monkeypatch.setattr(limiter, "_sweep", lambda now: (sweeps.append(now), sweep(now)))
     for number in range(100_000):
         limiter.hit(str(number))
 
@@ -161,7 +161,7 @@ def test_an_endless_crowd_does_not_take_all_memory(monkeypatch: pytest.MonkeyPat
     for number in range(20_000):
         limiter.hit(str(number))
 
-    assert len(limiter._full_at) <= 1001  # noqa: SLF001 -- memory shows nowhere else
+    assert limiter.remembered <= 1001
     assert passed(limiter, "flood", 5) == 0
 
 
