@@ -17,7 +17,8 @@ from app.schemas.encoding import decode, encode
 
 _BASE = b"\x01"
 _SEPARATOR = b"\x00"
-_NO_EXTRA = b',"extra":{}}'
+_EXTRA = b',"extra":'
+"""What comes before the last field of a Client."""
 _CLIENT_FIELDS = frozenset(name for name in Client.__struct_fields__ if name != "extra")
 
 
@@ -62,5 +63,5 @@ def _with_extra(client: Client) -> bytes:
     They are put together as text, because making a dictionary of the whole object first takes three times as long.
     """
     extra = encode(client.extra)
-    named = encode(replace(client, extra={}))[: -len(_NO_EXTRA)]
+    named = encode(client)[: -len(_EXTRA) - len(extra) - 1]
     return named + (b"," + extra[1:] if client.extra else b"}")
