@@ -1,15 +1,16 @@
--- Read the entries of a shard that come next after a place, from one or several indexes that have no entry in common.
--- KEYS  1 shard prefix
+-- Read the entries of shards that come next after a place, from one or several indexes that have no entry in common.
+-- KEYS  shard prefixes, those of one slot in a cluster; elsewhere all of them, because a call costs more than what it does
 -- ARGV  1 position of the place ('' at the beginning)  2 its member  3 '1' on the way to newer entries, '0' to older ones
---       4 how many entries  5 how many indexes  then their names  then words (of a search for registrations), each of which has to
+--       4 how many entries of each shard  5 how many indexes  then their names  then words (of a search for registrations), each of which has to
 --       begin a word of the registration
--- Returns {1 if there are entries at the place or behind it, position and member up to which everything was looked at ('' when that
--- is everything), position and member of each entry…}, entries in the order of the way.
+-- Returns of each shard {1 if there are entries at the place or behind it, position and member up to which everything was looked at
+-- ('' when that is everything), position and member of each entry…}, entries in the order of the way.
 -- What a call looks at is bounded: when more registrations have the words than is good for sorting them all, the indexes are
 -- walked through in their order instead, where the next ones are near then, and only so far.
 local WALKED, BATCH, ID_LENGTH = 250, 50, 14
 
-local shard, member, newer, want = KEYS[1], ARGV[2], ARGV[3] == '1', tonumber(ARGV[4])
+local shard  -- the prefix of the one that is looked at
+local member, newer, want = ARGV[2], ARGV[3] == '1', tonumber(ARGV[4])
 local position = tonumber(ARGV[1])
 local names, words = {}, {}
 for at = 6, #ARGV do
@@ -181,22 +182,24 @@ local function is_rare(count)
   return count <= BATCH or count * count <= want * total
 end
 
-local found, back, horizon
-if #words == 0 then
-  found, back = all()
-else
+local function look()
+  if #words == 0 then return all() end
   local word, count = rarest_word()
-  if is_rare(count) then
-    found, back = with_word(word)
-  else
-    found, back, horizon = walk_all()
-  end
+  if is_rare(count) then return with_word(word) end
+  return walk_all()
 end
+
 local function written(number) return string.format('%.0f', number) end
 
-local answer = {back, horizon and written(horizon[1]) or '', horizon and horizon[2] or ''}
-for _, one in ipairs(found) do
-  answer[#answer + 1] = written(one[1])
-  answer[#answer + 1] = one[2]
+local answer = {}
+for number, prefix in ipairs(KEYS) do
+  shard = prefix
+  local found, back, horizon = look()
+  local part = {back, horizon and written(horizon[1]) or '', horizon and horizon[2] or ''}
+  for _, one in ipairs(found) do
+    part[#part + 1] = written(one[1])
+    part[#part + 1] = one[2]
+  end
+  answer[number] = part
 end
 return answer
