@@ -113,6 +113,7 @@ class Feed(Protocol):
     ) -> list[FeedEvent]:
         """Events for a group that no other consumer of it has, or that one has had for too long without `done`.
 
+        Who asks again without `done` gets what it has once more: it has not been able to finish.
         Consumers that have nothing left and have not asked for so long are forgotten.
 
         Every event comes at least once; it comes again when whoever had it died, or when the answer with it was lost.

@@ -345,6 +345,20 @@ async def test_what_a_consumer_did_not_finish_goes_to_another_one(records, feed)
     await feed.done("webhooks", [])
 
 
+async def test_a_consumer_that_asks_again_before_it_has_finished_gets_the_same_at_once(records, feed):
+    rid = await registered(records)
+    await records.apply(happening(rid, "a", "b"))
+    await feed.relay()
+    first = await feed.take("webhooks", "fails", limit=2)
+
+    again = await feed.take("webhooks", "fails", limit=3)
+
+    assert again[:2] == first
+    assert [event.type for event in again] == ["registration.created", "a", "b"]
+    await feed.done("webhooks", [event.id for event in again])
+    assert await feed.take("webhooks", "fails") == []
+
+
 async def test_consumers_that_are_gone_and_have_nothing_left_are_forgotten(records, feed, connection):
     async def names() -> set[str]:
         listed = await connection.command("XINFO", "CONSUMERS", "{feed}:events", "webhooks")

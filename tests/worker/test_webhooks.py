@@ -2,7 +2,7 @@
 
 import asyncio
 import io
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import AsyncExitStack
 from datetime import datetime, timedelta
 from typing import Any
@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from app.delivery.webhooks import HttpSender
-from app.domain.deliveries import PAUSES_SECONDS
+from app.domain.deliveries import LEASE_SECONDS, PAUSES_SECONDS
 from app.errors import StoreUnavailable
 from app.worker.webhooks import QueueDeliveries, SendDeliveries
 from tests.conftest import Server
@@ -43,7 +43,13 @@ async def subscribe(admin: OperatorClient, to: Endpoint, **fields: Any) -> str:
 class Work:
     """The two jobs of a worker on the store of a server."""
 
-    def __init__(self, server: Server, sender: HttpSender | None = None, jitter: float = 0.0) -> None:
+    def __init__(
+        self,
+        server: Server,
+        sender: HttpSender | None = None,
+        jitter: float = 0.0,
+        note_pauses_seconds: Sequence[float] = (),
+    ) -> None:
         state = server.service.state
         assert state
         self.feed, self.clock = state["feed"], server.clock
@@ -52,7 +58,12 @@ class Work:
             self.feed, webhooks, deliveries, base_url=server.settings.public_url, consumer="test"
         )
         self.sending = SendDeliveries(
-            webhooks, deliveries, sender or HttpSender(), jitter=lambda: jitter, clock=server.clock
+            webhooks,
+            deliveries,
+            sender or HttpSender(),
+            jitter=lambda: jitter,
+            clock=server.clock,
+            note_pauses_seconds=note_pauses_seconds,
         )
 
     async def queue(self) -> None:
@@ -315,6 +326,55 @@ async def test_an_endpoint_that_fails_is_asked_one_by_one_until_it_takes_somethi
     server.clock.advance(minutes=5)
     await work.send()
     assert {one["status"] for one in await deliveries_of(admin)} == {"delivered"}
+
+
+async def test_what_an_endpoint_has_taken_is_noted_when_the_store_is_back_and_not_sent_again(
+    server, admin, hook, monkeypatch
+):
+    queue = server.service.state["deliveries"]
+    settle, refused = queue.settle, []
+
+    async def refuse_twice(*args: Any) -> bool:
+        if len(refused) < 2:
+            refused.append(args)
+            raise StoreUnavailable("The store does not answer.")
+        return await settle(*args)
+
+    monkeypatch.setattr(queue, "settle", refuse_twice)
+    work = Work(server, note_pauses_seconds=(0.0, 0.0))
+    webhook_id = (await admin.get("/webhooks")).json()["webhooks"][0]["webhook_id"]
+    await admin.post(f"/webhooks/{webhook_id}/test")
+    await work.send()
+    server.clock.advance(seconds=LEASE_SECONDS)
+    await work.send()
+
+    assert [one["status"] for one in await deliveries_of(admin)] == ["delivered"]
+    assert (len(refused), len(hook.received)) == (2, 1)
+    await work.sending.close()
+
+
+async def test_what_could_not_be_noted_before_somebody_else_may_have_it_is_sent_again_under_its_id(
+    server, admin, hook, monkeypatch
+):
+    queue = server.service.state["deliveries"]
+    settle, refused = queue.settle, []
+
+    async def refuse_once(*args: Any) -> bool:
+        if not refused:
+            refused.append(args)
+            server.clock.advance(seconds=LEASE_SECONDS)
+            raise StoreUnavailable("The store does not answer.")
+        return await settle(*args)
+
+    monkeypatch.setattr(queue, "settle", refuse_once)
+    work = Work(server, note_pauses_seconds=(0.0, 0.0))
+    webhook_id = (await admin.get("/webhooks")).json()["webhooks"][0]["webhook_id"]
+    await admin.post(f"/webhooks/{webhook_id}/test")
+    await work.send()
+
+    assert [one["status"] for one in await deliveries_of(admin)] == ["delivered"]
+    assert (len(hook.received), len(set(hook.ids))) == (2, 1)
+    await work.sending.close()
 
 
 async def test_after_a_rotation_the_old_secret_verifies_for_a_day(server, admin, hook, work):
