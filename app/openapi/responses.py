@@ -41,7 +41,7 @@ _BY_CALLER: Final[dict[Who, tuple[type[Refusal], ...]]] = {
     Who.OPERATOR: (InvalidToken, InsufficientRole, TooManyRequests, StoreUnavailable),
 }
 _HEADERS_OF_STATUS: Final = {
-    HTTPStatus.TOO_MANY_REQUESTS: ("Retry-After", "RateLimit"),
+    HTTPStatus.TOO_MANY_REQUESTS: ("Retry-After", "RateLimit", "RateLimit-Policy"),
     HTTPStatus.SERVICE_UNAVAILABLE: ("Retry-After",),
     HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE: ("Content-Range",),
 }
@@ -61,7 +61,14 @@ HEADERS: Final[dict[str, Shape]] = {
         ("Cache-Control", "For how long it may be kept.", True, {"type": "string"}, "public, max-age=300"),
         ("WWW-Authenticate", "How to authenticate.", True, {"type": "string"}, 'Bearer realm="cds"'),
         ("Retry-After", "After how many seconds to try again.", True, {"type": "integer"}, 2),
-        ("RateLimit", "What is left of the allowance, and until when.", True, {"type": "string"}, '"default";r=0;t=3'),
+        ("RateLimit", "What is left of which allowance, and until when.", True, {"type": "string"}, '"client";r=0;t=3'),
+        (
+            "RateLimit-Policy",
+            "How many requests that allowance is for, and within how many seconds.",
+            False,
+            {"type": "string"},
+            '"client";q=6000;w=60',
+        ),
         ("Content-Range", "Which bytes these are, and of how many.", True, {"type": "string"}, "bytes 0-1023/48213"),
         ("Content-Disposition", "The name of the file.", True, {"type": "string"}, 'attachment; filename="a.pdf"'),
         ("Accept-Ranges", "Parts can be asked for.", True, {"type": "string"}, "bytes"),
