@@ -30,8 +30,12 @@ run: $(VENV)/.installed ## serve the demo utility on http://127.0.0.1:8000
 	@[ -n "$$CDS_OPERATOR_BOOTSTRAP_KEY" ] || grep -qs '^ *CDS_OPERATOR_BOOTSTRAP_KEY=.' .env || \
 	  export CDS_OPERATOR_BOOTSTRAP_KEY="$$(cat .data/operator-key)"; exec $(BIN)/cds-server serve --welcome
 
+# Tests start hundreds of processes; each would compile everything anew where Python is told to keep no bytecode.
+test clauses: export PYTHONDONTWRITEBYTECODE =
+
 test: $(VENV)/.installed-for-tests $(NODE_MODULES) chromium ## run every test
-	$(BIN)/python -m pytest -n 2
+	@$(BIN)/python -m compileall -q app
+	$(BIN)/python -m pytest -n 2 --dist worksteal
 
 lint: $(VENV)/.installed-for-tests ## check style, types and the direction of imports
 	$(BIN)/ruff format --check

@@ -25,7 +25,7 @@ from app.store.connection import Connection
 from tests.openapi_recorder import Recorder
 from tests.stores import spare_store
 
-pytest_plugins = ["tests.clause_report"]
+pytest_plugins = ["tests.clause_report", "tests.rendered_once"]
 
 PUBLIC_URL = "https://utility.example"
 ADMIN_SCOPE = "cds_client_admin"
