@@ -183,7 +183,9 @@ class Service:
     async def open(self) -> State:
         """Connect to the store, and no more. Raises as `start` does."""
         self._store = self.parts.store or await connect(
-            self.settings.store_url, wait_replicas=self.settings.store_wait_replicas
+            self.settings.store_url,
+            wait_replicas=self.settings.store_wait_replicas,
+            password_file=self.settings.store_password_file,
         )
         if self.parts.traces is None:
             self.parts.traces = open_traces(os.environ)

@@ -9,6 +9,8 @@ import sys
 import time
 from pathlib import Path
 
+import httpx
+
 from tests.chaos.faults import SCENARIOS, Scenario
 from tests.chaos.report import Row, table
 from tests.chaos.run import run
@@ -27,7 +29,11 @@ async def every(plan: list[tuple[Scenario, Topology]], logs: Path | None) -> lis
     rows: list[Row] = []
     for scenario, topology in plan:
         began = time.monotonic()
-        rows.append(await run(scenario, topology, logs / f"{len(rows)}" if logs else None))
+        try:
+            rows.append(await run(scenario, topology, logs / f"{len(rows)}" if logs else None))
+        except (AssertionError, TimeoutError, httpx.HTTPError) as error:
+            sys.stderr.write(f"{scenario.name}, {topology}: could not be run: {error}\n")
+            continue
         sys.stderr.write(f"{scenario.name}, {topology}: {time.monotonic() - began:.0f} s\n")
         for problem in rows[-1].problems[:20]:
             sys.stderr.write(f"  {problem}\n")
@@ -47,7 +53,7 @@ def main() -> None:
     with contextlib.suppress(asyncio.CancelledError):
         rows = asyncio.run(every(plan, options.logs))
         sys.stdout.write(f"{table(rows)}\n\n{platform.machine()}, Python {platform.python_version()}\n")
-        sys.exit(any(row.problems for row in rows))
+        sys.exit(len(rows) < len(plan) or any(row.problems for row in rows))
     sys.exit(130)
 
 
