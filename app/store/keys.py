@@ -213,3 +213,9 @@ def broadcast(broadcast_id: str) -> str:
 
 ROTATION = "{00}:rotation"
 """The kid of the key that a rotation of keys is sealing with, until it is done."""
+
+IMPORT = "{00}:import"
+"""The id of the file that is being imported, until all of it is there. `{3f}8kq2…:import` says so of a registration."""
+
+REINDEX = "{00}:schema:reindex"
+"""The schema version whose indexes `cds-server reindex` has still to make (see `app.store.schema`)."""
