@@ -15,6 +15,10 @@ export CHROMIUM ?= chromium
 # Packaged for tests on Linux and x86_64; elsewhere that of the machine.
 HELM ?= $(if $(wildcard $(BIN)/helm),$(BIN)/helm,helm)
 
+# Packaged likewise, for `make bench` where PATH has none; its options are BENCH="--quick --only token" and the like.
+K6 := $(if $(shell command -v k6),,$(VENV)/.installed-for-bench)
+BENCH ?=
+
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 .PHONY: help run test lint bench clauses chart chromium
@@ -53,8 +57,9 @@ clauses: $(VENV)/.installed-for-tests $(NODE_MODULES) chromium ## which clauses 
 chart: $(VENV)/.installed-for-tests ## write what the chart says about its values, from values.yaml
 	$(BIN)/python -m tests.helm.chart_docs
 
-bench: $(VENV)/.installed-for-tests ## measure speed beside two yardsticks
-	$(BIN)/python -m tests.bench
+bench: $(VENV)/.installed-for-tests tests/oidc_provider/node_modules $(K6) ## measure speed beside yardsticks: make bench BENCH="--quick"
+	@command -v wrk >/dev/null || { echo 'wrk is needed to measure; on Debian and Ubuntu: apt-get install wrk'; exit 1; }
+	$(BIN)/python -m tests.bench $(BENCH)
 
 $(BIN)/python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
@@ -72,6 +77,10 @@ $(VENV)/.installed-for-tests: requirements-build.lock requirements-test.lock | $
 	$(INSTALL) -r requirements-test.lock
 	$(OWN)
 	@touch $@ $(VENV)/.installed
+
+$(VENV)/.installed-for-bench: requirements-bench.lock | $(BIN)/python
+	$(PIP) install --require-hashes -r requirements-bench.lock
+	@touch $@
 
 $(NODE_MODULES): %/node_modules: %/package-lock.json
 	@command -v npm >/dev/null || { echo 'npm is needed for tests; on Debian and Ubuntu: apt-get install npm'; exit 1; }
