@@ -12,6 +12,9 @@ NODE_MODULES := $(patsubst %/package-lock.json,%/node_modules,$(wildcard tests/*
 # The browser of the browser tests, as Debian packages it; CHROMIUM=/path/to/another/one elsewhere.
 export CHROMIUM ?= chromium
 
+# What stands in front of servers in tests, likewise; Debian has it where only root looks.
+export NGINX ?= $(firstword $(wildcard /usr/sbin/nginx) nginx)
+
 # Packaged for tests on Linux and x86_64; elsewhere that of the machine.
 HELM ?= $(if $(wildcard $(BIN)/helm),$(BIN)/helm,helm)
 
@@ -21,7 +24,7 @@ BENCH ?=
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help run test lint bench clauses chart chromium
+.PHONY: help run test lint bench clauses chart chromium nginx
 
 help: ## show what there is
 	@sed -n 's/^\([a-z]*\):[^#]*## \(.*\)/  make \1|\2/p' $(MAKEFILE_LIST) | while IFS='|' read -r target does; do \
@@ -37,7 +40,7 @@ run: $(VENV)/.installed ## serve the demo utility on http://127.0.0.1:8000
 # Tests start hundreds of processes; each would compile everything anew where Python is told to keep no bytecode.
 test clauses: export PYTHONDONTWRITEBYTECODE =
 
-test: $(VENV)/.installed-for-tests $(NODE_MODULES) chromium ## run every test
+test: $(VENV)/.installed-for-tests $(NODE_MODULES) chromium nginx ## run every test
 	@$(BIN)/python -m compileall -q app
 	$(BIN)/python -m pytest -n 2 --dist worksteal
 
@@ -51,7 +54,7 @@ lint: $(VENV)/.installed-for-tests ## check style, types and the direction of im
 	@command -v $(HELM) >/dev/null || { echo 'helm is needed to check the chart; make HELM=/path/to/it'; exit 1; }
 	for values in helm/ci/*-values.yaml; do $(HELM) lint --strict --quiet helm --values $$values || exit 1; done
 
-clauses: $(VENV)/.installed-for-tests $(NODE_MODULES) chromium ## which clauses of the specifications the tests prove
+clauses: $(VENV)/.installed-for-tests $(NODE_MODULES) chromium nginx ## which clauses of the specifications the tests prove
 	$(BIN)/python -m pytest -n 2 --quiet --clause-report
 
 chart: $(VENV)/.installed-for-tests ## write what the chart says about its values, from values.yaml
@@ -90,3 +93,7 @@ $(NODE_MODULES): %/node_modules: %/package-lock.json
 chromium:
 	@command -v "$(CHROMIUM)" >/dev/null || \
 	  { echo 'chromium is needed for tests; on Debian: apt-get install chromium, elsewhere: make CHROMIUM=/path/to/it'; exit 1; }
+
+nginx:
+	@command -v "$(NGINX)" >/dev/null || \
+	  { echo 'nginx is needed for tests; on Debian: apt-get install nginx-light, elsewhere: make NGINX=/path/to/it'; exit 1; }
