@@ -5,7 +5,7 @@ registration together. Every object has a public part, which is what goes over t
 version identifies the state that was read; it changes whenever the object does.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Generic, NamedTuple, Protocol, TypeVar
@@ -78,8 +78,9 @@ class Access:
     token_digest: str = ""
     scope: str = ""
     token: TokenFacts | None = None
-    admitted: Callable[[TokenFacts], None] | None = None
-    """Called when the token is good and before anything else happens; may refuse, as a rate limit does."""
+    admitted: Callable[[TokenFacts], Awaitable[None] | None] | None = None
+    """Called when the token is good and before anything else happens; may refuse, as a rate limit does: at once, or when
+    what it returns is awaited."""
     settled: bool = False
     """Whether Grants are read as they are stored, because those that are due have been brought up to date before."""
 
