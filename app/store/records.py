@@ -134,7 +134,7 @@ class RedisRecords:
         now = int(access.now.timestamp())
         look = int(grants and not access.settled)
         answer = await self.connection.run(script, script_keys, access.token_digest, now, look, *args)
-        admit(access, answer)
+        await admit(access, answer)
         if answer[1]:
             if self.settle_due:
                 await self.settle_due(access.registration_id, access.now)
@@ -182,7 +182,7 @@ class RedisRecords:
         return Stored(self.documents.unpack(kind, document), known, int(float(version)))
 
 
-def admit(access: Access, answer: list[Any]) -> None:
+async def admit(access: Access, answer: list[Any]) -> None:
     """Note whose token it was that a script accepted, or refuse.
 
     Raises:
@@ -195,8 +195,8 @@ def admit(access: Access, answer: list[Any]) -> None:
     if not answer[0]:
         raise InvalidToken(_EXPIRED)
     access.token = token_facts(access.registration_id, answer[0])
-    if access.admitted:
-        access.admitted(access.token)
+    if access.admitted and (asking := access.admitted(access.token)) is not None:
+        await asking
     if access.scope and access.scope not in access.token.scope.split():
         raise InsufficientScope("The access token does not have the scope that this needs.", scope=access.scope)
 
