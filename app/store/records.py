@@ -153,7 +153,7 @@ class RedisRecords:
 
     def _outgoing(self, kind: type[AnyObject], fields: Sequence[bytes | None]) -> bytes:
         """A document as it goes out; a Credential gets its secret back."""
-        document = self.documents.expand(fields[0] or b"")
+        document = self.documents.expand(kind, fields[0] or b"")
         sealed = fields[1] if kind is Credential else None
         if not sealed:
             return document
@@ -166,7 +166,7 @@ class RedisRecords:
         if kind is Credential:
             documents = [self._outgoing(kind, fields[at : at + width]) for at in range(0, len(fields), width)]
         else:
-            documents = self.documents.expand_all(fields)
+            documents = self.documents.expand_all(kind, fields)
         return Page(
             documents,
             next=Cursor(int(positions[-1]), newer=False) if older and positions else None,
