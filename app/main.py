@@ -64,10 +64,10 @@ from app.store import records as record_scripts
 from app.store import tokens as token_scripts
 from app.store import user_tokens as user_token_scripts
 from app.store import webhooks as webhook_scripts
-from app.store.allowances import RedisAllowances
+from app.store.allowances import RedisAllowances, RedisPortions
 from app.store.authorizations import RedisAuthorizations
 from app.store.broadcasts import RedisBroadcasts
-from app.store.connect import StoreConnection, connect
+from app.store.connect import StoreConnection, connect, when_available
 from app.store.connection import Connection
 from app.store.deliveries import RedisDeliveries
 from app.store.depths import RedisDepths
@@ -128,7 +128,8 @@ class Parts:
 
     `store` None: connected from the settings when the application starts, and closed when it ends. `identity_provider`
     None: the one of the settings, if they have any. `metrics` count in this process alone unless they are told
-    otherwise. `traces` None: those that the environment asks for, if it does.
+    otherwise. `traces` None: those that the environment asks for, if it does. `store_clock` None: rate limits go by the
+    clock of the store.
     """
 
     now: Callable[[], datetime] = utc_now
@@ -139,6 +140,7 @@ class Parts:
     operator_identity_provider: IdentityProvider | None = None
     metrics: Metrics = field(default_factory=Metrics)
     traces: Traces | None = None
+    store_clock: Callable[[], float] | None = None
 
 
 class Service:
@@ -195,8 +197,7 @@ class Service:
             observer=self.parts.metrics,
             spans=self.parts.traces.store if self.parts.traces else None,
         )
-        await self._connection.load(SCRIPTS)
-        await require_compatible(self._connection)
+        await when_available(partial(_prepare, self._connection))
         self.state = build_state(self.settings, self.catalog, self._connection, self.parts)
         return self.state
 
@@ -304,6 +305,12 @@ class Service:
         await send({"type": "lifespan.shutdown.complete"})
 
 
+async def _prepare(connection: Connection) -> None:
+    """Load what we run in the store, and see that what is in it is for us."""
+    await connection.load(SCRIPTS)
+    await require_compatible(connection)
+
+
 def build_state(settings: Settings, catalog: Catalog, connection: Connection, parts: Parts) -> State:
     """Everything that endpoints use, on a connection whose scripts are loaded."""
     records = RedisRecords(connection, Documents(settings.public_url), open_sealer(settings))
@@ -320,11 +327,12 @@ def build_state(settings: Settings, catalog: Catalog, connection: Connection, pa
     )
     records.settle_due = partial(settle_due, context)
     webhooks = RedisWebhooks(connection, records.sealer)
+    portions = RedisPortions(connection, parts.store_clock)
     limiters = Limiters(
-        anonymous=RateLimiter(settings.rate_limit_anonymous, parts.clock, "anonymous"),
-        client=RateLimiter(settings.rate_limit_client, parts.clock, "client"),
-        failed_auth=RateLimiter(settings.rate_limit_failed_auth, parts.clock, "failed_auth"),
-        registration=RateLimiter(settings.rate_limit_registration, parts.clock, "registration"),
+        anonymous=RateLimiter(settings.rate_limit_anonymous, parts.clock, "anonymous", portions),
+        client=RateLimiter(settings.rate_limit_client, parts.clock, "client", portions),
+        failed_auth=RateLimiter(settings.rate_limit_failed_auth, parts.clock, "failed_auth", portions, share=0),
+        registration=RateLimiter(settings.rate_limit_registration, parts.clock, "registration", portions, share=0),
     )
     return State(
         settings=settings,

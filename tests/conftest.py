@@ -210,6 +210,7 @@ async def make_server(demo_catalog: Catalog, clock: Clock) -> AsyncIterator[Make
                     "CDS_PUBLIC_URL": PUBLIC_URL,
                     "CDS_STORE_URL": "memory:",
                     "CDS_FILES_URL": "memory:",
+                    "CDS_RATE_LIMIT_ANONYMOUS": "off",
                     "CDS_RATE_LIMIT_REGISTRATION": "off",
                     "CDS_RATE_LIMIT_FAILED_AUTH": "off",
                     "CDS_RATE_LIMIT_CLIENT": "off",
@@ -221,6 +222,7 @@ async def make_server(demo_catalog: Catalog, clock: Clock) -> AsyncIterator[Make
             parts = Parts(
                 now=clock,
                 clock=clock.monotonic,
+                store_clock=clock.monotonic,
                 store=own,
                 identity_provider=identity_provider,
                 operator_identity_provider=operator_identity_provider,

@@ -5,6 +5,7 @@ Source: CDS-WG1-02 11.2 with RFC 6750 2.1 (header only, ambiguities J6), RFC 674
 
 import base64
 import binascii
+from collections.abc import Awaitable
 from typing import Any
 from urllib.parse import unquote_plus
 
@@ -15,7 +16,7 @@ from app.domain.records import Access, TokenFacts
 from app.domain.tokens import ClientLogin
 from app.errors import InvalidClient, InvalidToken
 from app.web.addresses import limit_key
-from app.web.state import Facts, State
+from app.web.state import Facts, Limiters, State
 
 MISSING_TOKEN = "This needs an access token in the Authorization header: Bearer, then the token."  # noqa: S105
 MISSING_KEY = "This needs an operator key in the Authorization header: Bearer, then the key."
@@ -50,9 +51,10 @@ class _Admission:
     def __init__(self, request: Request[State]) -> None:
         self._request = request
 
-    def __call__(self, token: TokenFacts) -> None:
+    def __call__(self, token: TokenFacts) -> Awaitable[None] | None:
         note_client(self._request, token.client_id)
-        self._request.state["limiters"].client.hit(token.client_id)
+        limiters: Limiters = self._request.state["limiters"]
+        return limiters.client.hit(token.client_id)
 
 
 def client_login(request: Request[State]) -> ClientLogin:

@@ -7,7 +7,7 @@ import itertools
 import re
 import secrets
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable
 from typing import Any, Final
 from urllib.parse import urlsplit
 
@@ -92,7 +92,7 @@ class Edge:
         except ClientDisconnect:
             exchange.status = _CLIENT_CLOSED
         except Exception as error:  # noqa: BLE001 -- whatever it is, the caller gets an answer and the log the cause
-            refusal = self._refusal(error, scope, facts)
+            refusal = await self._refusal(error, scope, facts)
             if not exchange.status:
                 await self._error_answer(refusal, style, facts, scope)(scope, receive, exchange.send)
         finally:
@@ -114,24 +114,24 @@ class Edge:
 
         Raises:
             MethodNotAllowed: Nothing does.
-            TooManyRequests: The source address has used up its allowance for this kind of route.
+            TooManyRequests: The source address has used up its allowance for this kind of route; when it is only the
+                store that knows, what is returned raises it.
         """
         if route.app:
-            self._spend(route, scope)
-            return route.app
+            return _after(self._spend(route, scope), route.app)
         method = "GET" if scope["method"] == "HEAD" else scope["method"]
         endpoint = route.endpoints.get(method)
         if endpoint is None:
             if method == _OPTIONS:
                 return empty_answer(204, headers=[(b"allow", ", ".join(route.methods).encode())])
             raise MethodNotAllowed(route.methods)
-        self._spend(route, scope)
+        asking = self._spend(route, scope)
 
         async def application(scope: Scope, receive: Receive, send: Send) -> None:
             answer = await endpoint(Request(scope, receive))
             await answer(scope, receive, send)
 
-        return application
+        return _after(asking, application)
 
     def _own_path(self, path: str) -> str:
         """The path below our public URL, whether or not a proxy has stripped its prefix."""
@@ -140,12 +140,13 @@ class Edge:
         own = path[len(self._prefix) :]
         return own if own.startswith("/") else path if own else "/"
 
-    def _spend(self, route: Route, scope: Scope) -> None:
+    def _spend(self, route: Route, scope: Scope) -> Awaitable[None] | None:
+        """Count a request; done when nothing is returned, else by awaiting what is."""
         if route.limit is Limit.NONE:
-            return
+            return None
         limiters = self._state["limiters"]
         limiter = limiters.registration if route.limit is Limit.REGISTRATION else limiters.anonymous
-        limiter.hit(limit_key(scope, self._state["settings"].trusted_proxies))
+        return limiter.hit(limit_key(scope, self._state["settings"].trusted_proxies))
 
     def _error_answer(self, refusal: Refusal, style: ErrorStyle, facts: Facts, scope: Scope) -> Answer:
         if style is ErrorStyle.PAGE and ERROR_PAGE in scope:
@@ -155,7 +156,7 @@ class Edge:
             return error_page(self._state, refusal, facts.request_id)
         return error_answer(refusal, style, facts.request_id)
 
-    def _refusal(self, error: Exception, scope: Scope, facts: Facts) -> Refusal:
+    async def _refusal(self, error: Exception, scope: Scope, facts: Facts) -> Refusal:
         """What the caller is told about an error; failed authentication counts against its source.
 
         Beyond the limit a failure is told to come back later. Those who authenticate are served all the same: they may
@@ -170,7 +171,8 @@ class Edge:
             self._metrics.authentication_failed(error.code)
         if isinstance(error, InvalidToken | InvalidClient):
             try:
-                self._state["limiters"].failed_auth.hit(limit_key(scope, self._state["settings"].trusted_proxies))
+                source = limit_key(scope, self._state["settings"].trusted_proxies)
+                await self._state["limiters"].failed_auth.spend(source)
             except TooManyRequests as limit:
                 error = limit
         if isinstance(error, TooManyRequests):
@@ -191,6 +193,19 @@ class Edge:
                 facts.trace_id,
             )
         )
+
+
+def _after(asking: Awaitable[None] | None, application: ASGIApp) -> ASGIApp:
+    """An application that answers when something else is done."""
+    if asking is None:
+        return application
+    first = asking
+
+    async def waiting(scope: Scope, receive: Receive, send: Send) -> None:
+        await first
+        await application(scope, receive, send)
+
+    return waiting
 
 
 class _Exchange:

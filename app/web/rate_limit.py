@@ -177,6 +177,11 @@ class RateLimiter:
                 return None
         return None if self._spend(key, now) else self._take(key)
 
+    async def spend(self, key: str) -> None:
+        """Spend one request. Raises TooManyRequests."""
+        if (asking := self.hit(key)) is not None:
+            await asking
+
     def give_back(self, key: str) -> None:
         """Undo the last `hit` of a key: what was to be counted has not happened."""
         if key in self._held.known:
