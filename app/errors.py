@@ -145,6 +145,14 @@ class InvalidToken(Refusal):
     title = "Unauthorized"
 
 
+class GatewayKeyRefused(InvalidToken):
+    """A gateway that asks whether a request may pass has no operator key, or none of a role that may ask."""
+
+    status = 407
+    code = "gateway_key_refused"
+    title = "Gateway authentication required"
+
+
 class InsufficientScope(Refusal):
     """The access token is good, but not for this (RFC 6750 3.1)."""
 

@@ -20,6 +20,7 @@ from app.web.state import Facts, Limiters, State
 
 MISSING_TOKEN = "This needs an access token in the Authorization header: Bearer, then the token."  # noqa: S105
 MISSING_KEY = "This needs an operator key in the Authorization header: Bearer, then the key."
+MISSING_PROXY_KEY = "This needs an operator key in the Proxy-Authorization header: Bearer, then the key."
 REFUSED_CLIENT = (
     "The client_id or the client_secret is wrong, expired or disabled; HTTP Basic authentication is expected."
 )
@@ -88,6 +89,30 @@ def operator_key(request: Request[State]) -> str | None:
     return key if scheme == "bearer" and request.state["operators"].may_be_key(key) else None
 
 
+def presented_token(request: Request[State]) -> str:
+    """The access token that a request comes with, of whichever registration and good or not.
+
+    Raises:
+        InvalidToken: There is none.
+    """
+    scheme, token = _authorization(request)
+    if scheme != "bearer" or not token:
+        raise InvalidToken(MISSING_TOKEN)
+    return token
+
+
+def proxy_key(request: Request[State]) -> str:
+    """The operator key of a gateway, beside the Authorization of the request that it has got.
+
+    Raises:
+        InvalidToken: There is none.
+    """
+    scheme, key = _authorization(request, "proxy-authorization")
+    if scheme != "bearer" or not key:
+        raise InvalidToken(MISSING_PROXY_KEY)
+    return key
+
+
 def presented_key(request: Request[State]) -> str:
     """What a request for operators comes with as its key.
 
@@ -111,12 +136,12 @@ def address_of(request: Request[State]) -> str:
     return limit_key(request.scope, request.state["settings"].trusted_proxies)
 
 
-def _authorization(request: Request[Any]) -> tuple[str, str]:
+def _authorization(request: Request[Any], header: str = "authorization") -> tuple[str, str]:
     """The scheme and what follows it; both empty, or only the second, when there is nothing.
 
     Two Authorization headers count as none: a gateway in front may have checked the one that we would not look at.
     """
-    headers = request.headers.getlist("authorization")
+    headers = request.headers.getlist(header)
     scheme, *credentials = (headers[0].split(maxsplit=1) if len(headers) == 1 else []) or [""]
     return scheme.lower(), credentials[0].strip() if credentials else ""
 

@@ -9,6 +9,7 @@ import re
 from typing import Any
 
 from app.errors import (
+    GatewayKeyRefused,
     IdentityProviderUnavailable,
     InsufficientScope,
     InvalidClient,
@@ -74,6 +75,8 @@ def refusal_headers(refusal: Refusal) -> list[tuple[bytes, bytes]]:
     match refusal:
         case InvalidClient():
             return [(b"www-authenticate", f'Basic realm="{REALM}"'.encode())]
+        case GatewayKeyRefused():
+            return [(b"proxy-authenticate", f'Bearer realm="{REALM}"'.encode())]
         case InvalidToken() | InsufficientScope():
             return [(b"www-authenticate", _bearer_challenge(refusal).encode())]
         case MethodNotAllowed():

@@ -131,6 +131,33 @@ OPERATIONS: Final[Operations] = {
         who=Who.INTROSPECTOR,
         body=Body(IntrospectionRequest, {"token": _TOKEN}, FORM),
     ),
+    ("GET", "/oauth/forward-auth"): Operation(
+        "forwardAuth",
+        "Let a request pass, or not",
+        "RFC 7662 2; RFC 6750 3",
+        TAG,
+        (
+            Answer(
+                200,
+                "It may pass. The headers are for the service behind the gateway.",
+                None,
+                "",
+                ("X-Client-Id", "X-Scope", "X-Grant-Id", "X-Subject", "X-Token-Expires"),
+            ),
+        ),
+        "For gateways, which ask with the headers of a request that they have got, and with its method or any other "
+        "(NGINX `auth_request`, Envoy `ext_authz`, forward auth). Authorization is the Client's. 401 and 403 are for "
+        "the Client, with a WWW-Authenticate; whatever else is no 200 means that nobody knows, so nothing may pass.",
+        who=Who.GATEWAY,
+        parameters=(
+            Parameter(
+                "X-Required-Scope",
+                "Scopes that the token has to be good for, all of them; any token is, without it.",
+                place="header",
+                example="ple_customer_data",
+            ),
+        ),
+    ),
     ("POST", "/oauth/revoke"): Operation(
         "revoke",
         "Revoke a token",
