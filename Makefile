@@ -24,7 +24,7 @@ BENCH ?=
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help run test lint bench clauses chart chromium nginx
+.PHONY: help run test lint bench chaos clauses chart chromium nginx
 
 help: ## show what there is
 	@sed -n 's/^\([a-z]*\):[^#]*## \(.*\)/  make \1|\2/p' $(MAKEFILE_LIST) | while IFS='|' read -r target does; do \
@@ -63,6 +63,9 @@ chart: $(VENV)/.installed-for-tests ## write what the chart says about its value
 bench: $(VENV)/.installed-for-tests tests/oidc_provider/node_modules $(K6) ## measure speed beside yardsticks: make bench BENCH="--quick"
 	@command -v wrk >/dev/null || { echo 'wrk is needed to measure; on Debian and Ubuntu: apt-get install wrk'; exit 1; }
 	$(BIN)/python -m tests.bench $(BENCH)
+
+chaos: $(VENV)/.installed-for-tests ## kill, pause, fill and cut what an installation is made of, under load
+	$(BIN)/python -m tests.chaos
 
 $(BIN)/python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \

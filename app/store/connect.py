@@ -9,6 +9,7 @@ No message of this module repeats the URL itself, which may hold a password.
 
 import asyncio
 import time
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -33,7 +34,7 @@ from redis.exceptions import (
     ConnectionError as RedisConnectionError,
 )
 
-from app.errors import ConfigurationError
+from app.errors import ConfigurationError, StoreUnavailable
 from app.setting_values import split_hosts
 from app.store.embedded import EmbeddedStore
 
@@ -268,6 +269,26 @@ def memory_client() -> Redis:
         ) from error
     client: Redis = FakeAsyncRedis(server=FakeServer(version=(7, 2), server_type="valkey"), protocol=2)
     return client
+
+
+async def when_available(step: Callable[[], Awaitable[None]], patience_seconds: float = PATIENCE_SECONDS) -> None:
+    """Do something at the start, and again while the store answers but cannot: a failover, replicas that are away.
+
+    Raises:
+        ConfigurationError: It could not within `patience_seconds`. Others as `step`.
+    """
+    deadline = time.monotonic() + patience_seconds
+    pause = 0.25
+    while True:
+        try:
+            return await step()
+        except StoreUnavailable as error:
+            if time.monotonic() + pause > deadline:
+                reason = f"{error.description} {error.detail or ''}".rstrip()
+                raise ConfigurationError([f"CDS_STORE_URL: the store cannot be worked with now: {reason}"]) from error
+            log.warning("store_awaited", reason=error.description)
+        await asyncio.sleep(pause)
+        pause = min(pause * 2, 1.0)
 
 
 async def wait_until_ready(store: StoreConnection, name: str, patience_seconds: float) -> None:

@@ -10,10 +10,10 @@ from typing import Any
 import httpx
 
 from tests.chaos.journal import Journal
-from tests.chaos.load import AS_OPERATOR, CALLERS, OPERATOR_API
+from tests.chaos.load import AS_OPERATOR, OPERATOR_API
 from tests.chaos.topology import House
 
-NEWS_SECONDS = 45.0
+NEWS_SECONDS = 60.0
 """How long webhooks may take for what happened last."""
 
 AT_ONCE = 4
@@ -57,7 +57,6 @@ class Inspection:
             named = await self._every(f"{OPERATOR_API}/registrations", "registrations")
             self._registrations(named)
             callers = [one["registration_id"] for one in named if _name(one).startswith("Caller")]
-            assert len(callers) <= CALLERS
             for registration_id in set(callers) & registrations:
                 await self._messages(registration_id)
                 await self._grants(registration_id)

@@ -14,7 +14,7 @@ class Made(NamedTuple):
     registration_id: str
     id: str
     name: str
-    """What only this request has called it."""
+    """What only this request, however often it was sent, has called it."""
     secret: str
     """Of a registration its client_secret, the token itself."""
     at: float

@@ -1,14 +1,15 @@
 """Callers at work: Clients, their tokens and Messages, and operators, over all servers in turn.
 
-Each caller does one thing after the other. What fails is tried again, at another server and as a request of its own (a
-Message has another name then, a Grant the same Idempotency-Key), until it is confirmed; how long that takes is the
-outage that somebody would have noticed. Callers end after a while and after a number of requests, whatever happens.
+Each caller does one thing after the other. What fails is tried again at another server, with the same Idempotency-Key,
+until it is confirmed; how long that takes is the outage that somebody would have noticed. Callers end after a while and
+after a number of requests, whatever happens.
 """
 
 import asyncio
 import itertools
 import random
 import time
+import uuid
 from collections.abc import Awaitable, Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any, Self
@@ -18,7 +19,6 @@ import httpx
 from tests.chaos.journal import Journal, Made
 from tests.chaos.topology import OPERATOR_KEY, House
 
-CALLERS = 5
 PAUSE_SECONDS = 0.08
 AGAIN_SECONDS = 0.15
 ANSWER_SECONDS = 12.0
@@ -42,7 +42,7 @@ class Load:
         callers: How many there are.
     """
 
-    def __init__(self, house: House, journal: Journal, callers: int = CALLERS) -> None:
+    def __init__(self, house: House, journal: Journal, callers: int) -> None:
         self.house = house
         self.journal = journal
         self.over = False
@@ -87,47 +87,45 @@ class Load:
             await asyncio.sleep(0.05)
 
     async def ask(self, kind: str, wanted: set[int], request: Ask) -> httpx.Response | None:
-        """Send a request until it has one of the wanted answers; None when patience ends first."""
+        """Send a request until it has one of the wanted answers; None when patience ends or the answer is wrong."""
         began = time.monotonic()
         for attempt in itertools.count():
-            answer = await self.attempt(kind, wanted, request(attempt))
-            if answer is not None:
+            answer = await self._attempt(kind, request(attempt))
+            if answer is not None and answer.status_code in wanted:
                 self.journal.longest_outage = max(self.journal.longest_outage, time.monotonic() - began)
                 return answer
-            if time.monotonic() - began > PATIENCE_SECONDS:
+            if (answer is not None and self._is_wrong(kind, answer)) or time.monotonic() - began > PATIENCE_SECONDS:
                 break
             await asyncio.sleep(AGAIN_SECONDS)
         self.journal.given_up += 1
         return None
 
-    async def attempt(self, kind: str, wanted: set[int], request: dict[str, Any]) -> httpx.Response | None:
-        """One request to the next server; None when it failed in a way that may be tried again."""
+    async def _attempt(self, kind: str, request: dict[str, Any]) -> httpx.Response | None:
+        """One request to the next server; None when nothing was answered."""
         journal = self.journal
         journal.requests += 1
         journal.sent[kind] += 1
         path = request.pop("path")
         try:
-            answer = await self.http.request(url=self.house.urls[next(self._servers)] + path, **request)
+            return await self.http.request(url=self.house.urls[next(self._servers)] + path, **request)
         except httpx.ConnectError:
             journal.failed("no connection")
         except httpx.TimeoutException:
             journal.failed("no answer")
         except httpx.TransportError:
             journal.failed("broken off")
-        else:
-            if answer.status_code in wanted:
-                return answer
-            self._judge(kind, answer)
         return None
 
-    def _judge(self, kind: str, answer: httpx.Response) -> None:
+    def _is_wrong(self, kind: str, answer: httpx.Response) -> bool:
         """Only a 503 that says when to come back, and that it is not for good, is an answer that may come."""
         self.journal.failed(str(answer.status_code))
         told = f"{kind}: {answer.status_code} {answer.text[:200]}"
         if answer.status_code != httpx.codes.SERVICE_UNAVAILABLE:
             self.journal.wrong.append(told)
-        elif not answer.headers.get("retry-after", "").isdecimal() or "temporarily_unavailable" not in answer.text:
+            return True
+        if not answer.headers.get("retry-after", "").isdecimal() or "temporarily_unavailable" not in answer.text:
             self.journal.wrong.append(f"unclear {told}")
+        return False
 
     async def _watch_readiness(self) -> None:
         """A server that runs says that it is ready, whatever its store does."""
@@ -157,6 +155,8 @@ class Caller:
     own: list[Made] = field(default_factory=list)
     """Messages that were confirmed."""
     decided: int = 0
+    used: int = 0
+    """How many names."""
     chance: random.Random = field(default_factory=random.Random)
 
     @property
@@ -198,19 +198,20 @@ class Caller:
             yield rare[number % len(rare)]
 
     async def send_message(self) -> None:
-        """A Message to the utility; each attempt is one of its own, so that none may be there twice."""
-        stem, name = f"{self.number}-{len(self.load.journal.made)}", ""
-
-        def request(attempt: int) -> dict[str, Any]:
-            nonlocal name
-            name = f"Question {stem}-{attempt}"
-            body = {"type": "support_request", "previous_uri": None, "name": name, "description": "Where is it?"}
-            return {"method": "POST", "path": "/cds-api/v1/messages", "json": body, "headers": self.bearer}
-
-        answer = await self.load.ask("message", {201}, request)
+        """A Message to the utility."""
+        name = f"Question {self._next()}"
+        body = {"type": "support_request", "previous_uri": None, "name": name, "description": "Where is it?"}
+        request = {"method": "POST", "path": "/cds-api/v1/messages", "json": body}
+        headers = {"Idempotency-Key": str(uuid.uuid4())}
+        answer = await self.load.ask("message", {201}, lambda _: {**request, "headers": self.bearer | headers})
         if answer:
             self.load.journal.add("message", self.client_id, answer.json()["message_id"], name)
             self.own.append(self.load.journal.made[-1])
+
+    def _next(self) -> str:
+        """A name that nobody else has."""
+        self.used += 1
+        return f"{self.number}-{self.used}"
 
     async def read_message(self) -> None:
         """What was confirmed is there: anything but a 200 or a 503 would be a lie."""
@@ -231,14 +232,11 @@ class Caller:
 
     async def register(self) -> None:
         """A new registration."""
-        stem, name = f"{self.number}-{len(self.load.journal.made)}", ""
-
-        def request(attempt: int) -> dict[str, Any]:
-            nonlocal name
-            name = f"Client {stem}-{attempt}"
-            return {"method": "POST", "path": "/oauth/register", "json": {"scope": SCOPES, "client_name": name}}
-
-        answer = await self.load.ask("registration", {201}, request)
+        name = f"Client {self._next()}"
+        headers = {"Idempotency-Key": str(uuid.uuid4())}
+        body = {"scope": SCOPES, "client_name": name}
+        request = {"method": "POST", "path": "/oauth/register", "json": body, "headers": headers}
+        answer = await self.load.ask("registration", {201}, lambda _: dict(request))
         if answer:
             made = answer.json()
             self.load.journal.add("registration", made["client_id"], made["client_id"], name, made["client_secret"])
@@ -265,7 +263,7 @@ class Caller:
     async def make_grant(self) -> None:
         """An operator makes a Grant, once, however often it is asked for."""
         body = {"client_id": self.grid_client_id, "scope": "ple_grid_status"}
-        headers = AS_OPERATOR | {"Idempotency-Key": f"chaos-{self.number}-{len(self.load.journal.made)}"}
+        headers = AS_OPERATOR | {"Idempotency-Key": str(uuid.uuid4())}
         request = {"method": "POST", "path": f"{OPERATOR_API}/grants", "json": body, "headers": headers}
         answer = await self.load.ask("grant", {201}, lambda _: dict(request))
         if answer:

@@ -6,6 +6,7 @@ import shutil
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
+from typing import NamedTuple
 
 import httpx
 
@@ -16,22 +17,29 @@ from tests.chaos.load import AS_OPERATOR, OPERATOR_API, Load
 from tests.chaos.report import Row
 from tests.chaos.topology import House, Topology, installation
 
-BEFORE_SECONDS = 2.0
-QUIET_SECONDS = 2.0
 RECOVERY_SECONDS = 30.0
 
 
-async def run(scenario: Scenario, topology: Topology, logs: Path | None = None) -> Row:
+class Size(NamedTuple):
+    """How much there is of everything, and how long it lasts."""
+
+    servers: int = 3
+    callers: int = 5
+    before_seconds: float = 2.0
+    quiet_seconds: float = 2.0
+
+
+async def run(scenario: Scenario, topology: Topology, logs: Path | None = None, size: Size = Size()) -> Row:  # noqa: B008 -- frozen
     """Run it; everything that was started is gone afterwards, but for the logs if there is a directory for them."""
     with tempfile.TemporaryDirectory(prefix="cds-chaos-") as directory, _kept(Path(directory), logs):
-        async with installation(topology, Path(directory)) as house:
+        async with installation(topology, Path(directory), size.servers) as house:
             webhook_id = await add_webhook(house)
             journal = Journal()
-            async with Load(house, journal) as load:
+            async with Load(house, journal, size.callers) as load:
                 load.start()
-                await asyncio.sleep(BEFORE_SECONDS)
+                await asyncio.sleep(size.before_seconds)
                 await scenario.strike(house)
-                await load.quiet(QUIET_SECONDS, RECOVERY_SECONDS)
+                await load.quiet(size.quiet_seconds, RECOVERY_SECONDS)
                 await load.finish()
             findings = await Inspection(house, journal).run(webhook_id)
             return Row.of(scenario.name, house, journal, findings)

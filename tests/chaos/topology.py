@@ -24,7 +24,6 @@ from tests.live_server import COMMAND, REPOSITORY, free_port
 from tests.stores import SERVICE, Servers, start_cluster, start_sentinel
 from tests.worker.processes import settings_for, spawn_worker
 
-SERVERS = 3
 START_SECONDS = 90.0
 """Half a dozen processes start at once, perhaps on a machine with other work to do."""
 
@@ -76,7 +75,7 @@ class House:
     store: Servers
     hook: Endpoint
     settings: dict[str, str]
-    ports: list[int] = field(default_factory=lambda: [free_port() for _ in range(SERVERS)])
+    ports: list[int]
     servers: list[subprocess.Popen[bytes]] = field(default_factory=list)
     workers: list[subprocess.Popen[bytes]] = field(default_factory=list)
     starting: set[int] = field(default_factory=set)
@@ -115,10 +114,15 @@ class House:
         self.workers.append(spawn_worker(folder, **self.settings))
 
     async def until_ready(self, number: int) -> None:
-        """Wait for the first 200 of the readiness of a server; fails with its log when there is none."""
+        """Wait for the first 200 of the readiness of a server, and start it again when it gives up, as Kubernetes does.
+
+        Fails with its log when that takes too long.
+        """
         deadline = time.monotonic() + START_SECONDS
         async with httpx.AsyncClient(trust_env=False) as http:
-            while time.monotonic() < deadline and self.servers[number].poll() is None:
+            while time.monotonic() < deadline:
+                if self.servers[number].poll() is not None:
+                    self.spawn_server(number)
                 with contextlib.suppress(httpx.TransportError):
                     if (await http.get(f"{self.urls[number]}/readyz")).is_success:
                         return
@@ -178,11 +182,11 @@ class House:
 
 
 @asynccontextmanager
-async def installation(topology: Topology, directory: Path) -> AsyncIterator[House]:
-    """A started installation."""
+async def installation(topology: Topology, directory: Path, servers: int) -> AsyncIterator[House]:
+    """A started installation with so many servers."""
     store = await asyncio.to_thread(topology.start)
     async with endpoint() as hook:
-        house = House(topology, directory, store, hook, {})
+        house = House(topology, directory, store, hook, {}, [free_port() for _ in range(servers)])
         try:
             house.settings = {
                 **settings_for(directory, store.url),
@@ -193,10 +197,10 @@ async def installation(topology: Topology, directory: Path) -> AsyncIterator[Hou
                 "CDS_WORKER": "external",
                 "CDS_LOG_FORMAT": "json",
             }
-            for number in range(SERVERS):
+            for number in range(servers):
                 house.spawn_server(number)
             house.spawn_worker()
-            for number in range(SERVERS):
+            for number in range(servers):
                 await house.until_ready(number)
             yield house
         finally:

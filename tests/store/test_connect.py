@@ -5,8 +5,8 @@ import pytest
 from redis.exceptions import ConnectionError as RedisConnectionError
 from redis.exceptions import RedisError
 
-from app.errors import ConfigurationError
-from app.store.connect import connect, describe
+from app.errors import ConfigurationError, StoreUnavailable
+from app.store.connect import connect, describe, when_available
 from tests.stores import shared, start_sentinel, start_valkey
 
 NOWHERE = "127.0.0.1:1"
@@ -96,6 +96,24 @@ async def test_a_failover_of_the_sentinel_is_followed():
     assert value == b"1"
     await store.close()
     servers.stop()
+
+
+async def test_a_store_that_cannot_yet_is_waited_for_and_told_in_a_sentence_when_it_takes_too_long():
+    tried = []
+
+    async def step() -> None:
+        tried.append(1)
+        if len(tried) < 3:
+            raise StoreUnavailable("The change did not reach enough replicas.", detail="WAIT answered 0")
+
+    with pytest.raises(ConfigurationError) as refusal:
+        await when_available(step, patience_seconds=0)
+    await when_available(step)
+
+    assert refusal.value.problems == [
+        "CDS_STORE_URL: the store cannot be worked with now: The change did not reach enough replicas. WAIT answered 0"
+    ]
+    assert len(tried) == 3
 
 
 async def first_answer(command, *arguments):
