@@ -33,6 +33,7 @@ from app.oauth import (
     authorization,
     authorizations,
     consent,
+    forward_auth,
     identity_provider,
     introspection,
     jwks,
@@ -64,7 +65,7 @@ from app.store import records as record_scripts
 from app.store import tokens as token_scripts
 from app.store import user_tokens as user_token_scripts
 from app.store import webhooks as webhook_scripts
-from app.store.allowances import RedisAllowances
+from app.store.allowances import RedisAllowances, RedisPortions
 from app.store.authorizations import RedisAuthorizations
 from app.store.broadcasts import RedisBroadcasts
 from app.store.connect import StoreConnection, connect, when_available
@@ -128,7 +129,8 @@ class Parts:
 
     `store` None: connected from the settings when the application starts, and closed when it ends. `identity_provider`
     None: the one of the settings, if they have any. `metrics` count in this process alone unless they are told
-    otherwise. `traces` None: those that the environment asks for, if it does.
+    otherwise. `traces` None: those that the environment asks for, if it does. `store_clock` None: rate limits go by the
+    clock of the store.
     """
 
     now: Callable[[], datetime] = utc_now
@@ -139,6 +141,7 @@ class Parts:
     operator_identity_provider: IdentityProvider | None = None
     metrics: Metrics = field(default_factory=Metrics)
     traces: Traces | None = None
+    store_clock: Callable[[], float] | None = None
 
 
 class Service:
@@ -263,6 +266,7 @@ class Service:
             *registration.routes,
             *token.routes,
             *introspection.routes,
+            *forward_auth.routes,
             *revocation.routes,
             *pushed_requests.routes,
             *authorization.routes,
@@ -325,11 +329,12 @@ def build_state(settings: Settings, catalog: Catalog, connection: Connection, pa
     )
     records.settle_due = partial(settle_due, context)
     webhooks = RedisWebhooks(connection, records.sealer)
+    portions = RedisPortions(connection, parts.store_clock)
     limiters = Limiters(
-        anonymous=RateLimiter(settings.rate_limit_anonymous, parts.clock, "anonymous"),
-        client=RateLimiter(settings.rate_limit_client, parts.clock, "client"),
-        failed_auth=RateLimiter(settings.rate_limit_failed_auth, parts.clock, "failed_auth"),
-        registration=RateLimiter(settings.rate_limit_registration, parts.clock, "registration"),
+        anonymous=RateLimiter(settings.rate_limit_anonymous, parts.clock, "anonymous", portions),
+        client=RateLimiter(settings.rate_limit_client, parts.clock, "client", portions),
+        failed_auth=RateLimiter(settings.rate_limit_failed_auth, parts.clock, "failed_auth", portions, share=0),
+        registration=RateLimiter(settings.rate_limit_registration, parts.clock, "registration", portions, share=0),
     )
     return State(
         settings=settings,
