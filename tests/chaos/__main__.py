@@ -32,7 +32,7 @@ async def every(plan: list[tuple[Scenario, Topology]], logs: Path | None) -> lis
         try:
             rows.append(await run(scenario, topology, logs / f"{len(rows)}" if logs else None))
         except (AssertionError, TimeoutError, httpx.HTTPError) as error:
-            sys.stderr.write(f"{scenario.name}, {topology}: could not be run: {error}\n")
+            sys.stderr.write(f"{scenario.name}, {topology}: could not be run: {error!r}\n")
             continue
         sys.stderr.write(f"{scenario.name}, {topology}: {time.monotonic() - began:.0f} s\n")
         for problem in rows[-1].problems[:20]:

@@ -45,7 +45,7 @@ class Inspection:
         self._house = house
         self._journal = journal
         self.findings = Findings()
-        self._http = httpx.AsyncClient(base_url=house.urls[1], timeout=20, trust_env=False)
+        self._http = httpx.AsyncClient(base_url=house.urls[1], timeout=60, trust_env=False)
 
     async def run(self, webhook_id: str) -> Findings:
         """All checks."""

@@ -133,6 +133,8 @@ class Load:
             for number, url in enumerate(self.house.urls):
                 try:
                     answer = await self.http.get(f"{url}/readyz")
+                except httpx.TimeoutException:
+                    continue  # it has much to do
                 except httpx.TransportError:
                     if number not in self.house.starting:
                         self.journal.wrong.append(f"server {number} does not say whether it is ready")
@@ -178,7 +180,7 @@ class Caller:
 
     async def _must(self, method: str, path: str, **request: Any) -> dict[str, Any]:
         url = self.load.house.urls[self.number % len(self.load.house.urls)]
-        answer = await self.load.http.request(method, url + path, **request)
+        answer = await self.load.http.request(method, url + path, timeout=60, **request)
         body: dict[str, Any] = answer.raise_for_status().json()
         return body
 

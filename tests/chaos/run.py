@@ -58,7 +58,7 @@ def _kept(directory: Path, logs: Path | None) -> Iterator[None]:
 
 async def add_webhook(house: House) -> str:
     """Have the endpoint told everything; the id of the webhook."""
-    async with httpx.AsyncClient(base_url=house.urls[0], trust_env=False) as http:
+    async with httpx.AsyncClient(base_url=house.urls[0], timeout=60, trust_env=False) as http:
         answer = await http.post(f"{OPERATOR_API}/webhooks", json={"url": house.hook.url}, headers=AS_OPERATOR)
         made = answer.raise_for_status().json()
     house.hook.secret = made["secret"]
