@@ -23,7 +23,7 @@ def main() -> None:
     now = datetime.now(UTC)
     with tempfile.TemporaryDirectory(prefix="cds-bench-") as directory:
         measure = elsewhere.measure if options.url else here.measure
-        results = measure(options, Path(directory), now=now)
+        results = measure(options, Path(directory), lambda so_far: write(so_far, options.output), now=now)
     results.manifest["took_seconds"] = round((datetime.now(UTC) - now).total_seconds())
     write(results, options.output)
     sys.stdout.write(report.markdown(results))
@@ -35,7 +35,7 @@ def write(results: Results, directory: Path) -> None:
     results.write(directory / LATEST, report.summary(results))
     (directory / REPORT).write_text(report.markdown(results, CHART))
     (directory / CHART).write_text(chart(results))
-    say(f"written: {directory / REPORT}, {directory / CHART}, {directory / LATEST}")
+    say(f"written: {', '.join(str(directory / name) for name in (REPORT, CHART, LATEST))}")
 
 
 if __name__ == "__main__":

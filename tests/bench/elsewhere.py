@@ -1,5 +1,6 @@
 """A server somewhere else, as anybody may measure it who may register there: from outside, and gently."""
 
+from collections.abc import Callable
 from datetime import datetime
 from pathlib import Path
 
@@ -14,8 +15,8 @@ from tests.bench.visitor import visit
 from tests.bench.wrk import WRK
 
 
-def measure(options: Options, directory: Path, *, now: datetime) -> Results:
-    """All rounds. What fails is counted, because rate limits may be on there.
+def measure(options: Options, directory: Path, keep: Callable[[Results], None], *, now: datetime) -> Results:
+    """All rounds; `keep` gets what there is after those of wrk. Rate limits may be on there, so failures are counted.
 
     Raises:
         SystemExit: A program is missing, or it is no CDS server that lets us register.
@@ -24,14 +25,16 @@ def measure(options: Options, directory: Path, *, now: datetime) -> Results:
     if options.closed:
         WRK.require()
     tracks = [_track(course) for course in courses(options)]
+    about = manifest(options.document(), now=now, topology="not known from outside", settings={})
+    results = Results(about, [track.result for track in tracks])
     if options.closed:
         closed_rounds(tracks, options.rounds, options.seconds, options.connections, directory, may_fail=True)
+        keep(results)
     open_rounds(tracks, options.rounds, options.seconds, options.rate, directory, may_fail=True)
     limited = sum(sample.limited for track in tracks for sample in track.result.samples)
     if limited:
         say(f"{limited} answers were 429: rate limits are on there, so a lower --rate shows more of the server")
-    about = manifest(options.document(), now=now, topology="not known from outside", settings={})
-    return Results(about, [track.result for track in tracks])
+    return results
 
 
 def courses(options: Options) -> list[Course]:

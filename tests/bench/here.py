@@ -3,12 +3,12 @@
 import contextlib
 import os
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import datetime
 from pathlib import Path
 
 from tests.bench import rivals
-from tests.bench.footprint import registration_bytes, start_seconds
+from tests.bench.footprint import compile_app, registration_bytes, start_seconds
 from tests.bench.k6 import K6
 from tests.bench.manifest import NODE, manifest
 from tests.bench.measuring import Track, closed_rounds, open_rounds, say, worker_rounds
@@ -31,14 +31,13 @@ from tests.bench.wrk import WRK
 from tests.live_server import UNLIMITED
 from tests.stores import start_valkey
 
-STARTS = 5
 SCALED = ("metadata 200", "one client", "list of 10", "token", "introspection")
 """What several workers are measured with."""
 SETTINGS = UNLIMITED | {"CDS_LOG_FORMAT": "json", "CDS_CATALOG": "the demo utility with 100 more scopes"}
 
 
-def measure(options: Options, directory: Path, *, now: datetime) -> Results:
-    """Everything that the options want.
+def measure(options: Options, directory: Path, keep: Callable[[Results], None], *, now: datetime) -> Results:
+    """Everything that the options want; `keep` gets what there is so far.
 
     Raises:
         SystemExit: A program is missing, or requests fail.
@@ -49,14 +48,17 @@ def measure(options: Options, directory: Path, *, now: datetime) -> Results:
     results = Results(about, worker_count=options.workers)
     usable, cores = os.sched_getaffinity(0), Cores.here()
     about["cores"] = {"servers": list(cores.servers), "stores and load generators": list(cores.others)}
+    compile_app()
     if not options.only:
         say("starts")
-        results.start_seconds = [start_seconds(directory / f"start-{number}") for number in range(STARTS)]
+        results.start_seconds = [start_seconds(directory / f"start-{number}") for number in range(options.starts)]
     os.sched_setaffinity(0, cores.others)  # what we start from here on inherits it
     try:
         _paths(options, directory, cores, results)
+        keep(results)
         if options.workers > 1:
             results.workers = _workers(options, directory, cores)
+            keep(results)
         if not options.only:
             say("room in the store")
             size, objects = registration_bytes(directory / "room", cores)
@@ -146,7 +148,7 @@ def _workers(options: Options, directory: Path, cores: Cores) -> list[WorkersRes
             sides.append({course.name: _track(course, server) for course in courses})
         pairs = [(sides[0][name], sides[1][name]) for name in wanted]
         connections = (options.connections, options.connections * options.workers)
-        return worker_rounds(pairs, options.rounds, options.seconds, connections, directory)
+        return worker_rounds(pairs, options.worker_rounds, options.seconds, connections, directory)
 
 
 def _track(course: Course, server: Running) -> Track:

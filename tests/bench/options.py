@@ -38,6 +38,16 @@ class Options:
         return max(1, self.rounds // 2)
 
     @property
+    def worker_rounds(self) -> int:
+        """Of one worker beside several: processor times differ less from round to round than rates."""
+        return max(2, self.rounds - 2)
+
+    @property
+    def starts(self) -> int:
+        """How often the service is started."""
+        return max(3, self.rounds)
+
+    @property
     def operator_key(self) -> str:
         """For a server elsewhere."""
         return os.environ.get(OPERATOR_KEY, "")

@@ -99,7 +99,7 @@ def markdown(results: Results, chart: str = "") -> str:
     parts += _section("Goals", goal_table(results))
     parts += _section("Closed model: as much as the server takes (wrk)", closed_table(results))
     parts += _section("Open model: at a rate of its own (k6)", open_table(results))
-    parts += _section(f"One worker and {results.worker_count}", worker_table(results))
+    parts += _section(f"One worker and {results.worker_count}, on one core together", worker_table(results))
     parts += _section("Memory of processes after the load", memory_table(results))
     parts += _section("Manifest", manifest_table(results))
     return "\n\n".join(parts) + "\n"
@@ -112,11 +112,14 @@ def _section(title: str, content: str) -> list[str]:
 def conditions(results: Results) -> str:
     """One sentence on where and how, and a warning if the machine was busy."""
     about, machine, options = results.manifest, results.manifest["machine"], results.manifest["options"]
-    where = about["options"].get("url") or "One worker on one core; the store and the load generator share the others"
-    commit = about["commit"][:9] + (", changed since" if about["dirty"] else "")
+    url = about["options"].get("url")
+    here = "One worker on one core; the store and the load generator share the others"
+    where = f"{url}, measured from outside; load generators on" if url else f"{here};"
+    commit = (about["commit"][:9] or "not known") + (", changed since" if about["dirty"] else "")
     text = (
-        f"{where}; {machine['processor']}, {machine['cores']} cores, Python {about['versions']['python']}, "
-        f"{options['connections']} connections ({OPERATORS} for what operators look at), {options['rounds']} rounds of {options['seconds']} s, "
+        f"{where} {machine['processor']}, {machine['cores']} cores, Python {about['versions']['python']}, "
+        f"{options['connections']} connections ({OPERATORS} for what operators look at), "
+        f"{options['rounds']} rounds of {options['seconds']} s, "
         f"store: {about['store']}, commit {commit}."
     )
     if machine["load_before"] > QUIET_LOAD:
@@ -156,7 +159,7 @@ def closed_table(results: Results) -> str:
                 _spread(ratios.get("bare"), _ratio), _spread(ratios.get(f"bare, {PROCESSORS}"), _ratio),
                 str(of["limited"]), str(of["failed"] + of["broken"]),
             ))  # fmt: skip
-    return table(head, rows)
+    return table(*without_empty_columns(head, rows))
 
 
 def open_table(results: Results) -> str:
@@ -212,6 +215,12 @@ def manifest_table(results: Results) -> str:
     return table(("", ""), rows)
 
 
+def without_empty_columns(head: Sequence[str], rows: Rows) -> tuple[Sequence[str], Rows]:
+    """Only the columns in which some row has something."""
+    kept = [place for place in range(len(head)) if any(row[place] for row in rows)]
+    return [head[place] for place in kept], [[row[place] for place in kept] for row in rows]
+
+
 def table(head: Sequence[str], rows: Rows) -> str:
     """A Markdown table whose first column is words and the others figures; nothing without rows."""
     if not rows:
@@ -237,4 +246,6 @@ def _goal(wanted: float | None) -> str:
 
 
 def _spread(figure: Figure | None, write: Callable[[Figure], str]) -> str:
-    return "" if figure is None else f"{write(figure)} ±{figure.spread:.0%}"
+    if figure is None:
+        return ""
+    return f"{write(figure)} ±{figure.spread:.0%}" if figure.high > figure.low else write(figure)
