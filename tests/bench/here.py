@@ -3,6 +3,7 @@
 import contextlib
 import os
 import shutil
+import sys
 from collections.abc import Callable, Iterator
 from datetime import datetime
 from pathlib import Path
@@ -40,8 +41,10 @@ def measure(options: Options, directory: Path, keep: Callable[[Results], None], 
     """Everything that the options want; `keep` gets what there is so far.
 
     Raises:
-        SystemExit: A program is missing, or requests fail.
+        SystemExit: The system is another one, a program is missing, or requests fail.
     """
+    if sys.platform != "linux":
+        raise SystemExit("This needs Linux, which says what each process costs; with --url it runs anywhere.")
     WRK.require()
     K6.require()
     about = manifest(options.document(), now=now, topology=DESCRIBED[options.topology], settings=SETTINGS)
@@ -82,7 +85,8 @@ def _paths(options: Options, directory: Path, cores: Cores, results: Results) ->
         own = [*_own(options, server), *_jwt(options, stack, directory, cores)]
         wanted_rivals = {track.result.rival for track in own}
         tracks = [_track(one, bare) for one in map(course_of, rivals.starlette(bare.url))]
-        tracks += [track for track in _rivals(stack, directory, cores) if track.course.name in wanted_rivals]
+        if any(wanted_rivals):
+            tracks += [track for track in _rivals(stack, directory, cores) if track.course.name in wanted_rivals]
         tracks += own
         if not own:
             raise SystemExit(f"no path has {options.only!r} in its name")

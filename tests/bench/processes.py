@@ -53,7 +53,10 @@ def family_of(pid: int) -> list[int]:
 
 def is_store(pid: int) -> bool:
     """Whether a process is a Valkey or Redis."""
-    return any(name in Path((command_of(pid) or [""])[0]).name for name in ("valkey", "redis"))
+    try:
+        return (PROC / str(pid) / "comm").read_text().startswith(("valkey", "redis"))
+    except OSError:
+        return False
 
 
 def stores_of(pid: int) -> list[int]:

@@ -19,7 +19,7 @@ from tests.bench.figures import Sample
 from tests.bench.manifest import manifest, value_of
 from tests.bench.measuring import bearable, refuse_failures
 from tests.bench.scenarios import Course, Scenario, course_of
-from tests.bench.servers import oidc_provider
+from tests.bench.servers import oidc_provider, store_of
 from tests.bench.tools import Tool
 from tests.bench.visitor import Visitor, visit
 
@@ -122,6 +122,15 @@ def test_a_family_has_children_and_their_roles():
             assert len(os.sched_getaffinity(child.pid)) == 1
         finally:
             child.kill()
+
+
+@linux
+@pytest.mark.parametrize("topology", ["embedded", "standalone"])
+def test_a_store_is_known_by_its_processes(tmp_path, topology):
+    with store_of(topology, tmp_path) as store:
+        assert len(store.pids) == 1
+        assert processes.stores_of(store.pids[0]) == list(store.pids)
+        assert "CDS_STORE_URL" in store.settings
 
 
 @linux
