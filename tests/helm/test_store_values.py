@@ -123,7 +123,7 @@ def start(directory, **environ):
         env=environ,
         capture_output=True,
         text=True,
-        timeout=30,
+        timeout=300,
         check=False,
     )
 

@@ -10,6 +10,7 @@ from uvicorn import Config, Server
 
 from app.web import connections
 from app.web.connections import MAX_HEAD_BYTES, Connection
+from tests.patience import SECONDS
 
 REGISTER = b"POST /oauth/register HTTP/1.1\r\nHost: here\r\n"
 
@@ -38,7 +39,7 @@ async def port() -> AsyncIterator[int]:
     await serving
 
 
-async def conversation(port: int, *pieces: bytes) -> bytes:
+async def conversation(port: int, *pieces: bytes, pause_seconds: float = 0.02) -> bytes:
     """Send pieces one after the other; what came back until the server closed."""
     reader, writer = await asyncio.open_connection("127.0.0.1", port)
     answering = asyncio.create_task(everything(reader))
@@ -47,8 +48,8 @@ async def conversation(port: int, *pieces: bytes) -> bytes:
             writer.write(piece)
             with contextlib.suppress(ConnectionError):
                 await writer.drain()
-            await asyncio.sleep(0.02)
-        return await asyncio.wait_for(answering, timeout=10)
+            await asyncio.sleep(pause_seconds)
+        return await asyncio.wait_for(answering, timeout=SECONDS)
     finally:
         writer.close()
 
@@ -100,7 +101,7 @@ async def test_long_bodies_and_many_requests_on_one_connection_are_no_headers(po
 
 
 async def test_a_head_that_never_comes_to_its_end_is_408(port: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(connections, "HEAD_SECONDS", 0.2)
+    monkeypatch.setattr(connections, "HEAD_SECONDS", 0.5)
 
     assert (await conversation(port, b"GET / HTTP/1.1\r\n")).startswith(b"HTTP/1.1 408 ")
     second = await conversation(port, b"GET / HTTP/1.1\r\nHost: here\r\n\r\n", b"GET / HTTP/1.1\r\n")
@@ -109,13 +110,13 @@ async def test_a_head_that_never_comes_to_its_end_is_408(port: int, monkeypatch:
 
 
 async def test_whoever_connects_and_asks_nothing_is_let_go(port: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(connections, "HEAD_SECONDS", 0.2)
+    monkeypatch.setattr(connections, "HEAD_SECONDS", 0.5)
 
     assert await conversation(port) == b""
 
 
 async def test_a_slow_body_is_not_a_slow_head(port: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(connections, "HEAD_SECONDS", 0.1)
+    monkeypatch.setattr(connections, "HEAD_SECONDS", 0.5)
     head = REGISTER + b"Connection: close\r\nContent-Length: 20\r\n\r\n"
 
-    assert b" 200 " in await conversation(port, head, *[b"a"] * 20)
+    assert b" 200 " in await conversation(port, head, *[b"a"] * 20, pause_seconds=0.04)
