@@ -43,11 +43,14 @@ FIRST_HELPING: Final = 3
 COUNTED: Final = 1000
 """Results of a search for words that are counted at most."""
 
-COUNTING_HELPING: Final = 12
-"""Results that each shard is asked for at first when they are counted: three times as many as are needed in all."""
+COUNTING_HELPING: Final = 6
+"""Results that each shard is asked for at first when they are counted: one and a half times as many as are needed."""
 
-ROUNDS: Final = 4
-"""How often shards are asked to look further for registrations with words that are rare together."""
+DEPTHS: Final = (16, 64, 250, 250, 250, 250)
+"""How many registrations of an index a shard looks at for common words, at first and each time it is asked to go on.
+
+Every registration is somewhere else in memory, so those that are looked at are what a search costs. All shards together
+have the first page of a word of every tenth registration among the first sixteen of each."""
 
 T = TypeVar("T", bound=Struct)
 
@@ -142,26 +145,28 @@ class RedisDirectory:
 
         When all words are common and registrations that have them all are rare, there may be more than was found.
         """
-        found = await self._look(place, want, names, words)
-        for _ in range(ROUNDS - 1):
+        found = await self._look(place, want, names, words, DEPTHS[0])
+        for depth in DEPTHS[1:]:
             missing = want - len(found.entries)
             if not missing or not found.beyond:
                 break
             reached = Place(*found.beyond, place is not None and place.newer)
-            more = await self._look(reached, missing, names, words)
+            more = await self._look(reached, missing, names, words, depth)
             found = _Found(found.entries + more.entries, found.behind, more.beyond)
         return found
 
-    async def _look(self, place: Place | None, want: int, names: Sequence[str], words: Sequence[str]) -> _Found:
+    async def _look(
+        self, place: Place | None, want: int, names: Sequence[str], words: Sequence[str], depth: int
+    ) -> _Found:
         """What shards find in one go."""
-        return await _gather(self._asking(place, names, words), want, newer=place is not None and place.newer)
+        return await _gather(self._asking(place, names, words, depth), want, newer=place is not None and place.newer)
 
-    def _asking(self, place: Place | None, names: Sequence[str], words: Sequence[str]) -> _Ask:
+    def _asking(self, place: Place | None, names: Sequence[str], words: Sequence[str], depth: int) -> _Ask:
         newer = place is not None and place.newer
         where = (place.position, place.member) if place else ("", "")
 
         async def ask(shards: Sequence[str], helping: int) -> dict[str, _Part]:
-            wanted = (*where, int(newer), helping, len(names), *names, *words)
+            wanted = (*where, int(newer), helping, depth, len(names), *names, *words)
             answers = await self._run("directory", shards, keys.shard, *wanted)
             return {shard: _part(answer) for shard, answer in answers.items()}
 
@@ -169,7 +174,7 @@ class RedisDirectory:
 
     async def _count_found(self, names: Sequence[str], words: Sequence[str]) -> int:
         """How many registrations with these words are found at once: the order of them does not matter."""
-        ask = self._asking(None, names, words)
+        ask = self._asking(None, names, words, DEPTHS[-1])
         parts = await ask(keys.SHARDS, COUNTING_HELPING)
         full = [shard for shard, part in parts.items() if len(part.entries) == COUNTING_HELPING]
         if full and sum(len(part.entries) for part in parts.values()) < COUNTED:

@@ -5,9 +5,10 @@
 local wanted = tonumber(ARGV[1])
 local counts, lowest = {}, {}
 for at = 1, #ARGV - 1 do
-  local count = 0
-  for _, shard in ipairs(KEYS) do
-    local key = shard .. ':d:' .. ARGV[at + 1]
+  local found, count = {}, 0
+  for number, shard in ipairs(KEYS) do found[number] = shard .. ':d:' .. ARGV[at + 1] end
+  local in_use = #KEYS == 1 or redis.call('EXISTS', unpack(found)) > 0  -- most are not, so that one call does for all shards
+  for _, key in ipairs(in_use and found or {}) do
     local size = redis.call('ZCARD', key)
     count = count + size
     if at <= wanted and size > 0 then
