@@ -182,8 +182,8 @@ async def fill(context: Context, size: int, *, now: datetime = NOW) -> Registere
     """Write a registration with so many Messages and as many Grants.
 
     Of five Messages three are unread, one has been read, one is a question of the Client that waits for an answer. Of
-    five Grants four are active, for one Client Object and scope, and one is closed, for another: so no Grant has both
-    the status of some and the scope of the others.
+    five Grants four are active, for one Client Object and scope, and one is closed, for another: so only the Grant that a
+    registration begins with has both the status of some and the scope of the others.
     """
     registered = await register(context, about(("Full", "Mailbox"), Kind(f"{ADMIN_SCOPE} {GRID_SCOPE}", 0)), now=now)
     registration_id = registered.admin.client_id
