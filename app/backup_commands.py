@@ -38,7 +38,7 @@ from app.store.export_records import (
     unpack,
 )  # fmt: skip
 from app.store.reindex import Reindexer
-from app.store.schema import VERSION, refuse_version
+from app.store.schema import VERSION, require_readable
 from app.upkeep import NowAndThen, many, opened, require_store, somebody
 
 STANDARD: Final = Path("-")
@@ -357,7 +357,7 @@ def _begun(tally: Tally) -> Begin:
     """What the file says first. Raises ConfigurationError when this version cannot read it."""
     if tally.begin is None:
         raise Damaged("The file does not begin as it should.")
-    refuse_version(tally.begin.schema, "The file")
+    require_readable(tally.begin.schema)
     return tally.begin
 
 

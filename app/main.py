@@ -198,8 +198,8 @@ class Service:
             observer=self.parts.metrics,
             spans=self.parts.traces.store if self.parts.traces else None,
         )
-        await when_available(partial(_prepare, self._connection))
-        self.state = build_state(self.settings, self.catalog, self._connection, self.parts)
+        is_settled = await when_available(partial(_prepare, self._connection))
+        self.state = build_state(self.settings, self.catalog, self._connection, self.parts, is_settled=is_settled)
         return self.state
 
     def work(self, state: State) -> None:
@@ -307,15 +307,21 @@ class Service:
         await send({"type": "lifespan.shutdown.complete"})
 
 
-async def _prepare(connection: Connection) -> None:
-    """Load what we run in the store, and see that what is in it is for us."""
+async def _prepare(connection: Connection) -> bool:
+    """Load what we run in the store, and see that what is in it is for us; whether it is settled on our version."""
     await connection.load(SCRIPTS)
-    await require_compatible(connection)
+    return await require_compatible(connection)
 
 
-def build_state(settings: Settings, catalog: Catalog, connection: Connection, parts: Parts) -> State:
-    """Everything that endpoints use, on a connection whose scripts are loaded."""
-    records = RedisRecords(connection, Documents(settings.public_url), open_sealer(settings))
+def build_state(
+    settings: Settings, catalog: Catalog, connection: Connection, parts: Parts, *, is_settled: bool = True
+) -> State:
+    """Everything that endpoints use, on a connection whose scripts are loaded.
+
+    `is_settled` says that no server of the schema version before ours works with the store.
+    """
+    documents = Documents(settings.public_url, marks=is_settled)
+    records = RedisRecords(connection, documents, open_sealer(settings))
     randomness = parts.randomness or Randomness()
     context = Context(
         settings=settings,

@@ -24,7 +24,7 @@ from app.store import reindex as reindexing
 from app.store.connect import StoreConnection, connect
 from app.store.connection import Connection
 from app.store.documents import Documents
-from app.store.schema import reindexed, require_compatible
+from app.store.schema import VERSION, require_compatible, settle
 
 SETTLE_SECONDS: Final = 30.0
 """How long a change may be under way in a server that sealed a secret just before it saw the new key: longer than the
@@ -122,12 +122,13 @@ async def reindex(settings: Settings, tell: Tell) -> bool:
     async with opened(settings) as (store, connection):
         documents = Documents(settings.public_url)
         done = await reindexing.Reindexer(store.client, connection, documents, progress).run()
-        if not done.unreadable:
-            await reindexed(connection)
+        is_settled_now = not done.unreadable and await settle(connection)
     tell(
         f"{many(done.objects, 'object')} of {many(done.registrations, 'registration')} and "
         f"{many(done.indexes, 'index', 'indexes')} looked at, {many(done.mended, 'entry', 'entries')} put right."
     )
+    if is_settled_now:
+        tell(f"The store is settled on schema version {VERSION}: servers of the one before do not start any more.")
     for problem in done.unreadable[:_PROBLEMS_TOLD]:
         tell(f"Not an object of ours: {problem}")
     if done.unreadable:

@@ -5,7 +5,7 @@ registration together. Every object has a public part, which is what goes over t
 version identifies the state that was read; it changes whenever the object does.
 """
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Generic, NamedTuple, Protocol, TypeVar
@@ -99,6 +99,9 @@ class Stored(Generic[T_co]):
     object: T_co
     internal: Any
     version: int
+    unknown: tuple[Mapping[str, Any], Mapping[str, Any]] = ({}, {})
+    """Members of the document and of the internal part that this version does not know: a newer one has written them,
+    and gets them back when the object is written again."""
 
 
 class Cursor(NamedTuple):

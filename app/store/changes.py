@@ -7,6 +7,8 @@ rest is left out of the plan, because the store has to read it all.
 """
 
 import secrets
+from collections.abc import Sequence
+from collections.abc import Mapping
 from datetime import datetime
 from typing import Any, Literal, Protocol
 
@@ -21,7 +23,7 @@ from app.schemas.encoding import encode
 from app.schemas.messages import Message
 from app.schemas.registrations import Registration
 from app.store import indexes, keys
-from app.store.documents import Documents
+from app.store.documents import Documents, with_members
 from app.store.shard_indexes import LISTED, shard_indexes_of
 from app.store.words import WORDS, new_words, text_of_words
 
@@ -29,6 +31,7 @@ SEPARATOR = b"\0"
 """Between fields and values, none of which has this byte. As one argument they spare redis-py eighty small ones."""
 
 _NO_INTERNAL = b"{}"
+_NOTHING_UNKNOWN: tuple[Mapping[str, Any], Mapping[str, Any]] = ({}, {})
 
 
 class Seals(Protocol):
@@ -160,8 +163,9 @@ class Writer:
         internal: Any,  # noqa: ANN401 -- differs by type
     ) -> None:
         item = put.object
-        fields += (local.encode(), self._documents.pack(item))
-        known = _NO_INTERNAL if type(internal) is Nothing else encode(internal)
+        unknown, unknown_internal = put.old.unknown if put.old else _NOTHING_UNKNOWN
+        fields += (local.encode(), self._documents.pack(item, unknown))
+        known = _NO_INTERNAL if type(internal) is Nothing else with_members(encode(internal), unknown_internal)
         if known != _NO_INTERNAL:
             fields += (f"{local}!".encode(), known)
         elif put.old:

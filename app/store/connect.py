@@ -12,7 +12,7 @@ import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 from urllib.parse import parse_qs, urlencode
 
 import structlog
@@ -51,6 +51,8 @@ PATIENCE_SECONDS = 10.0
 OLDEST_REDIS = (7, 0)
 DEFAULT_PORT = 6379
 DEFAULT_SENTINEL_PORT = 26379
+
+T = TypeVar("T")
 
 log = structlog.get_logger("app.store.connect")
 
@@ -271,8 +273,10 @@ def memory_client() -> Redis:
     return client
 
 
-async def when_available(step: Callable[[], Awaitable[None]], patience_seconds: float = PATIENCE_SECONDS) -> None:
-    """Do something at the start, and again while the store answers but cannot: a failover, replicas that are away.
+async def when_available(step: Callable[[], Awaitable[T]], patience_seconds: float = PATIENCE_SECONDS) -> T:
+    """What comes of something at the start; it is done again while the store answers but cannot.
+
+    That is during a failover, or while replicas are away.
 
     Raises:
         ConfigurationError: It could not within `patience_seconds`. Others as `step`.

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 import msgspec
-from msgspec import UNSET
+from msgspec import UNSET, Struct
 from msgspec.structs import replace
 
 from app.domain.records import AnyObject
@@ -24,6 +24,8 @@ _SEPARATOR = b"\x00"
 _EXTRA = b',"extra":'
 """What comes before the last field of a Client."""
 _CLIENT_FIELDS = frozenset(name for name in Client.__struct_fields__ if name != "extra")
+
+_NOTHING: Final[Mapping[Any, Any]] = {}
 
 _COMMON: Final[Mapping[type[AnyObject], Mapping[bytes, bytes]]] = {
     Client: {
@@ -58,9 +60,16 @@ Scripts in the store read Grants and Registrations, which therefore have none.
 
 
 class Documents:
-    """Turns objects into stored bytes and back, and stored bytes into what goes out."""
+    """Turns objects into stored bytes and back, and stored bytes into what goes out.
 
-    def __init__(self, public_url: str) -> None:
+    Args:
+        public_url: `CDS_PUBLIC_URL`.
+        marks: Whether what objects of a type have in common is stored as marks, which servers of schema version 1 do
+            not understand. Reading takes both.
+    """
+
+    def __init__(self, public_url: str, *, marks: bool = True) -> None:
+        self._marks = _COMMON if marks else {}
         self._base = public_url.encode()
         self._quoted = b'"' + self._base + b"/"
         self._texts = {
@@ -68,25 +77,34 @@ class Documents:
             for kind, marks in _COMMON.items()
         }
 
-    def pack(self, item: AnyObject) -> bytes:
-        """The bytes to store. A Credential leaves its secret out, a Client merges its extra fields in."""
+    def pack(self, item: AnyObject, unknown: Mapping[str, Any] = _NOTHING) -> bytes:
+        """The bytes to store. A Credential leaves its secret out, a Client merges its extra fields in.
+
+        Args:
+            item: The object.
+            unknown: What `read` has found in its predecessor beside it.
+        """
         if isinstance(item, Client):
             return self.shrink(Client, _with_extra(item))
         if isinstance(item, Credential):
             item = replace(item, client_secret=UNSET)
-        return self.shrink(type(item), encode(item))
+        return self.shrink(type(item), with_members(encode(item), unknown))
 
     def unpack(self, kind: type[AnyObject], stored: bytes) -> Any:  # noqa: ANN401 -- an instance of `kind`
         """The object that `pack` made these bytes of."""
+        return self.read(kind, stored)[0]
+
+    def read(self, kind: type[AnyObject], stored: bytes) -> tuple[Any, Mapping[str, Any]]:
+        """The object that `pack` made these bytes of, and the members that only a newer version knows."""
         fields = decode(self.expand(kind, stored))
         if kind is Client:
             fields["extra"] = {name: fields.pop(name) for name in list(fields) if name not in _CLIENT_FIELDS}
-        return msgspec.convert(fields, kind)
+        return msgspec.convert(fields, kind), unknown_members(kind, fields)
 
     def shrink(self, kind: type[AnyObject], document: bytes) -> bytes:
         """Our own URLs, and what objects of that type have in common, marked."""
         document = document.replace(self._quoted, b'"' + _BASE + b"/")
-        for mark, text in _COMMON.get(kind, {}).items():
+        for mark, text in self._marks.get(kind, _NOTHING).items():
             document = document.replace(text, mark)
         return document
 
@@ -99,6 +117,20 @@ class Documents:
     def expand_all(self, kind: type[AnyObject], stored: list[bytes]) -> list[bytes]:
         """`expand` for a page of documents; joined first, so that it takes a few passes, not hundreds of small ones."""
         return self.expand(kind, _SEPARATOR.join(stored)).split(_SEPARATOR) if stored else []
+
+
+def unknown_members(kind: type[Struct], fields: Mapping[str, Any]) -> Mapping[str, Any]:
+    """The members that a type does not have; hardly ever any."""
+    unknown = fields.keys() - kind.__struct_fields__
+    return {name: fields[name] for name in fields if name in unknown} if unknown else _NOTHING
+
+
+def with_members(document: bytes, members: Mapping[str, Any]) -> bytes:
+    """A JSON object with more members at its end."""
+    if not members:
+        return document
+    more = encode(members)
+    return more if document == b"{}" else document[:-1] + b"," + more[1:]
 
 
 def _with_extra(client: Client) -> bytes:

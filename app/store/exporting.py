@@ -8,12 +8,12 @@ from typing import Any, Final
 import msgspec
 from msgspec import Struct
 
+from app.crypto.sealing import Sealer
 from app.errors import ServerError
 from app.store import indexes, keys
 from app.store.connection import Connection, Script
 from app.store.export_records import UNSEALED, AuditPart, Content, FeedPart, Part, Place, Record
 from app.store.feed import RedisFeed
-from app.store.records import Sealer
 from app.store.registrations import Scanned, keys_like, pages, together
 from app.store.relay import AT_ONCE, place_order
 

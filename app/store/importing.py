@@ -8,12 +8,12 @@ import asyncio
 from collections.abc import Sequence
 from typing import Final
 
+from app.crypto.sealing import Sealer
 from app.errors import ConfigurationError
 from app.schemas.encoding import encode
 from app.store import keys
 from app.store.connection import Connection, Script
 from app.store.export_records import UNSEALED, AuditPart, Content, FeedPart, Part, Record, is_registration
-from app.store.records import Sealer
 from app.store.registrations import together
 from app.store.reindex import Reindexer
 from app.store.words import WORDS

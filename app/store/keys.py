@@ -217,5 +217,5 @@ ROTATION = "{00}:rotation"
 IMPORT = "{00}:import"
 """The id of the file that is being imported, until all of it is there. `{3f}8kq2…:import` says so of a registration."""
 
-REINDEX = "{00}:schema:reindex"
-"""The schema version whose indexes `cds-server reindex` has still to make (see `app.store.schema`)."""
+OLDEST = "{00}:schema:oldest"
+"""The oldest schema version whose servers can work with the store (see `app.store.schema`)."""

@@ -17,7 +17,7 @@ from app.schemas.registrations import Registration
 from app.store import indexes, keys
 from app.store.changes import Writer
 from app.store.connection import Connection, Script
-from app.store.documents import Documents
+from app.store.documents import Documents, unknown_members
 
 DUE_BATCH = 100
 """Grants that are brought up to date in one change."""
@@ -178,8 +178,12 @@ class RedisRecords:
         if document is None or version is None:
             return None
         part = indexes.COLLECTIONS[kind].internal
-        known = msgspec.convert(decode(internal), part) if internal else part()
-        return Stored(self.documents.unpack(kind, document), known, int(float(version)))
+        item, unknown = self.documents.read(kind, document)
+        if not internal:
+            return Stored(item, part(), int(float(version)), (unknown, {}))
+        fields = decode(internal)
+        known = msgspec.convert(fields, part)
+        return Stored(item, known, int(float(version)), (unknown, unknown_members(part, fields)))
 
 
 async def admit(access: Access, answer: list[Any]) -> None:
