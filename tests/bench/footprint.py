@@ -13,7 +13,9 @@ from redis import Redis
 from tests.bench.scenarios import REQUIRED_FIELDS
 from tests.bench.servers import OPERATOR_KEY, Cores, our_server, store_of
 from tests.bench.visitor import METADATA, Visitor, visit
-from tests.live_server import COMMAND, REPOSITORY, START_SECONDS, free_port, stop
+from tests.live_server import COMMAND, REPOSITORY, stop
+from tests.patience import SECONDS
+from tests.ports import free_port
 
 POLL_SECONDS = 0.005
 COMPILE_SECONDS = 120
@@ -63,7 +65,7 @@ def require_alive(server: subprocess.Popen[bytes], began: float, log: Path) -> N
     Raises:
         SystemExit: It has ended, or it is too late, with what it wrote.
     """
-    if server.poll() is not None or time.perf_counter() - began > START_SECONDS:
+    if server.poll() is not None or time.perf_counter() - began > SECONDS:
         raise SystemExit("the server did not start:\n" + log.read_text())
 
 

@@ -78,7 +78,7 @@ def versions() -> dict[str, str | None]:
 def _git(*words: str) -> str:
     """What git says; nothing where there is no git, or no repository."""
     try:
-        done = subprocess.run(["git", *words], cwd=REPOSITORY, capture_output=True, text=True, check=False, timeout=30)
+        done = subprocess.run(["git", *words], cwd=REPOSITORY, capture_output=True, text=True, check=False, timeout=120)
     except FileNotFoundError:
         return ""
     return done.stdout.strip()

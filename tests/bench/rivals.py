@@ -8,6 +8,7 @@ import httpx
 
 from tests.bench.scenarios import BARE, FORM, JSON, ONE_GET, RIVAL, Scenario
 from tests.bench.servers import PROVIDER_CLIENT, PROVIDER_SECRET
+from tests.bench.visitor import TIMEOUT_SECONDS
 
 BASIC = {"Authorization": "Basic " + base64.b64encode(f"{PROVIDER_CLIENT}:{PROVIDER_SECRET}".encode()).decode()}
 TOKEN_FORM = {"grant_type": "client_credentials", "scope": "cds_client_admin"}
@@ -35,7 +36,8 @@ def introspection(url: str) -> Scenario:
     Raises:
         SystemExit: The provider does not know the token, so that there is nothing to compare.
     """
-    with httpx.Client(base_url=url, trust_env=False, auth=(PROVIDER_CLIENT, PROVIDER_SECRET)) as http:
+    pair = (PROVIDER_CLIENT, PROVIDER_SECRET)
+    with httpx.Client(base_url=url, trust_env=False, auth=pair, timeout=TIMEOUT_SECONDS) as http:
         token = http.post("/token", data=TOKEN_FORM).raise_for_status().json()["access_token"]
         if not http.post("/token/introspection", data={"token": token}).raise_for_status().json()["active"]:
             raise SystemExit("oidc-provider does not know the token that it gave")

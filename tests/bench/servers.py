@@ -13,8 +13,9 @@ from app.crypto import secret_keys, signing_keys
 from app.store.embedded import EmbeddedStore
 from tests.bench.catalog import write_catalog
 from tests.bench.processes import Watched, family_of, pin, server_at, stores_of
-from tests.live_server import REPOSITORY, free_port, live_server, wait_until_ready
+from tests.live_server import REPOSITORY, live_server, wait_until_ready
 from tests.node import TESTS, require_node
+from tests.ports import free_port
 from tests.stores import Servers, start_cluster, start_sentinel, start_valkey
 
 EMBEDDED = "embedded"

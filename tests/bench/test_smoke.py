@@ -15,10 +15,11 @@ from tests.bench.scenarios import BARE, Scenario, hot_paths, mixed
 from tests.bench.servers import OPERATOR_KEY, Running, bare_server
 from tests.bench.visitor import visit
 from tests.live_server import live_server
+from tests.patience import SECONDS
 from tests.stores import Servers, shared
 
 REQUESTS, CONNECTIONS, ROUNDS = 480, 8, 5
-SECONDS = 120
+
 LIMITS = {"metadata 200": 0.3, "metadata 304": 0.35, "one client": 0.1, "token": 0.08, "introspection": 0.1}
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="asks the kernel for the processor time of a process")

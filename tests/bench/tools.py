@@ -41,6 +41,6 @@ class Tool:
     def version_at(self, path: str | Path) -> str:
         """The same of the program at that path."""
         command = [str(path), *self.version_command[1:]]
-        done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=30)
+        done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=120)
         lines = (done.stdout or done.stderr).splitlines()
         return lines[0].strip() if lines else ""

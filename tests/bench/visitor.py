@@ -16,7 +16,7 @@ Document = dict[str, Any]
 
 ADMIN = "cds_client_admin"
 METADATA = "/.well-known/cds-server-metadata.json"
-TIMEOUT_SECONDS = 30
+TIMEOUT_SECONDS = 120
 ATTEMPTS = 5
 LONGEST_PAUSE_SECONDS = 30
 CLIENT_NAME = "Load test, please ignore"
