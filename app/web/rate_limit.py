@@ -151,6 +151,7 @@ class RateLimiter:
         self._refused: Crowd[float] = Crowd(float)
         self._wanting: dict[str, int] = {}
         self._asking: dict[str, asyncio.Event] = {}
+        self._granted: dict[str, int] = {}
         self._ask_again_at: float | None = None if portions else math.inf
 
     @property
@@ -223,13 +224,25 @@ class RateLimiter:
         """Spend one request, together with whoever else waits for the same allowance. Raises TooManyRequests."""
         self._wanting[key] = self._wanting.get(key, 0) + 1
         try:
-            while not self._spend(key, self._now()):
+            while not self._is_granted(key) and not self._spend(key, self._now()):
                 asked = self._asking.get(key)
                 await (asked.wait() if asked else self._ask(key))
         finally:
             self._wanting[key] -= 1
             if not self._wanting[key]:
                 del self._wanting[key]
+                self._granted.pop(key, None)
+
+    def _is_granted(self, key: str) -> bool:
+        """Use up one of the requests that the store has let through.
+
+        What somebody waits for is not held, or it would be over before it is there when the store takes its time, and
+        asked for again without end.
+        """
+        granted = self._granted.get(key, 0)
+        if granted:
+            self._granted[key] = granted - 1
+        return granted > 0
 
     async def _ask(self, key: str) -> None:
         """Have the store say what there is for all who wait for it here."""
@@ -248,8 +261,10 @@ class RateLimiter:
             self._end_alone()
             # By the time before the question, so that what is held here ends rather earlier than it does in the store.
             if portion.times:
-                begins = now + portion.seconds
-                held = Held(begins, begins + portion.times * self._spacing + self._slack)
+                granted = min(portion.times, self._wanting[key])
+                self._granted[key] = granted
+                begins = now + portion.seconds + granted * self._spacing
+                held = Held(begins, begins + (portion.times - granted) * self._spacing + self._slack)
                 self._held.note(key, held, now)
             else:
                 self._refused.note(key, now + portion.seconds, now)

@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from app.domain.allowances import Portion
 from app.errors import TooManyRequests
 from app.setting_values import RateLimit
 from app.store.connect import connect
@@ -348,6 +349,26 @@ async def test_without_its_store_a_server_serves_what_needs_none_and_counts_by_i
     finally:
         valkey.stop()
         await store.close()
+
+
+@pytest.mark.parametrize("share", [0, 16])
+async def test_a_store_that_takes_longer_than_a_portion_lasts_is_asked_once_for_everybody_who_waits(share: int) -> None:
+    clock, asked = Clock(), []
+
+    class SlowPortions:
+        async def take(self, *_: object, wanted: int, **_others: int) -> Portion:
+            asked.append(wanted)
+            await asyncio.sleep(0)
+            clock.now += 10
+            return Portion(wanted, 0)
+
+    limiter = RateLimiter(RateLimit(1_000_000, 60), clock, "anonymous", SlowPortions(), share=share)
+    async with asyncio.timeout(20):
+        await asyncio.gather(*(limiter.spend("caller") for _ in range(5)))
+        await limiter.spend("caller")
+
+    assert sum(asked) == 6
+    assert len(asked) <= 3
 
 
 async def test_two_servers_on_one_store_count_together(make_server: MakeServer) -> None:
