@@ -22,6 +22,10 @@ class Scenario:
 
     name: str
     strike: Callable[[House], Awaitable[None]]
+    reads_go_on: bool = False
+    """Whether only changes are refused meanwhile."""
+    reason: str = ""
+    """What a log line has to say about the refusals."""
 
 
 def _struck(house: House) -> None:
@@ -107,6 +111,6 @@ SCENARIOS = (
     Scenario("kill -9 the worker", kill_worker),
     Scenario("kill -9 a primary", kill_primary),
     Scenario("pause a primary", pause_primary),
-    Scenario("fill the memory", fill_memory),
+    Scenario("fill the memory", fill_memory, reads_go_on=True, reason="OutOfMemory"),
     Scenario("cut off the replicas", cut_replicas),
 )

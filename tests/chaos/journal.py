@@ -20,6 +20,15 @@ class Made(NamedTuple):
     at: float
 
 
+class Failure(NamedTuple):
+    """A request that nobody knows an effect of."""
+
+    at: float
+    how: str
+    """`503`, `no connection`, `broken off`, `no answer`."""
+    kind: str
+
+
 @dataclass
 class Journal:
     """Grows while callers are at work; times are of the monotonic clock."""
@@ -28,8 +37,7 @@ class Journal:
     sent: Counter[str] = field(default_factory=Counter)
     """Requests by kind, repeated ones too."""
     made: list[Made] = field(default_factory=list)
-    failures: list[tuple[float, str]] = field(default_factory=list)
-    """When what failed: a 503, no connection, a broken connection, no answer."""
+    failures: list[Failure] = field(default_factory=list)
     wrong: list[str] = field(default_factory=list)
     """Answers that must never come: a 404 or 401 for what was confirmed, a 503 that does not say when to come back."""
     longest_outage: float = 0.0
@@ -44,10 +52,10 @@ class Journal:
         """What was confirmed of a kind."""
         return [one for one in self.made if one.kind == kind]
 
-    def failed(self, kind: str) -> None:
+    def failed(self, how: str, kind: str) -> None:
         """Note that a request had no effect that anybody knows of."""
-        self.failures.append((time.monotonic(), kind))
+        self.failures.append(Failure(time.monotonic(), how, kind))
 
     def last_failure(self, since: float) -> float:
         """Seconds from a moment to the last failure after it; 0 when there was none."""
-        return max((at - since for at, _ in self.failures if at > since), default=0.0)
+        return max((one.at - since for one in self.failures if one.at > since), default=0.0)

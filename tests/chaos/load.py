@@ -81,7 +81,7 @@ class Load:
         deadline = time.monotonic() + limit_seconds
         since = time.monotonic()
         while time.monotonic() < deadline:
-            last = max([since, *(at for at, _ in self.journal.failures[-1:])])
+            last = max([since, *(one.at for one in self.journal.failures[-1:])])
             if time.monotonic() - last >= seconds:
                 return
             await asyncio.sleep(0.05)
@@ -109,16 +109,16 @@ class Load:
         try:
             return await self.http.request(url=self.house.urls[next(self._servers)] + path, **request)
         except httpx.ConnectError:
-            journal.failed("no connection")
+            journal.failed("no connection", kind)
         except httpx.TimeoutException:
-            journal.failed("no answer")
+            journal.failed("no answer", kind)
         except httpx.TransportError:
-            journal.failed("broken off")
+            journal.failed("broken off", kind)
         return None
 
     def _is_wrong(self, kind: str, answer: httpx.Response) -> bool:
         """Only a 503 that says when to come back, and that it is not for good, is an answer that may come."""
-        self.journal.failed(str(answer.status_code))
+        self.journal.failed(str(answer.status_code), kind)
         told = f"{kind}: {answer.status_code} {answer.text[:200]}"
         if answer.status_code != httpx.codes.SERVICE_UNAVAILABLE:
             self.journal.wrong.append(told)

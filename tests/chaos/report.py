@@ -44,7 +44,7 @@ class Row:
 
     def cells(self) -> list[str]:
         """Its cells."""
-        kinds = Counter(kind for _, kind in self.journal.failures)
+        kinds = Counter(one.how for one in self.journal.failures)
         return [
             self.name,
             str(self.topology),

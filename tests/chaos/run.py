@@ -42,7 +42,19 @@ async def run(scenario: Scenario, topology: Topology, logs: Path | None = None, 
                 await load.quiet(size.quiet_seconds, RECOVERY_SECONDS)
                 await load.finish()
             findings = await Inspection(house, journal).run(webhook_id)
+            findings.wrong += unexplained(scenario, house, journal)
             return Row.of(scenario.name, house, journal, findings)
+
+
+def unexplained(scenario: Scenario, house: House, journal: Journal) -> list[str]:
+    """What this fault must not lead to, in words."""
+    found = [
+        f"a {one.kind} failed: {one.how}" for one in journal.failures if scenario.reads_go_on and one.kind == "read"
+    ]
+    logs = [house.log_of(number) for number in range(len(house.servers))]
+    if scenario.reason and not any(scenario.reason in log for log in logs):
+        found.append(f"no log line says {scenario.reason}")
+    return found
 
 
 @contextlib.contextmanager
