@@ -8,6 +8,7 @@ which works everything out anew for each, takes five times as long.
 """
 
 import base64
+import binascii
 import os
 from collections.abc import Callable, Sequence
 from typing import Any, Final
@@ -27,6 +28,7 @@ BINDING = "credential_id"
 _NONCE_BYTES: Final = 12
 """96 random bits per secret, as RFC 7518 5.3 wants them."""
 _TAG_BYTES: Final = 16
+_URL_SAFE: Final = bytes.maketrans(b"+/", b"-_")
 
 
 def never() -> None:
@@ -54,10 +56,17 @@ class Sealer:
 
     def seal(self, plain: str, *, credential_id: str) -> str:
         """`plain` as it may stand in the store."""
+        return self.seal_all([(credential_id, plain)])[0]
+
+    def seal_all(self, secrets: Sequence[tuple[str, str]]) -> list[str]:
+        """Secrets as they may stand in the store: those of these Credentials, given as pairs of id and secret."""
         self._follow()
+        return [self._seal(credential_id, plain.encode()) for credential_id, plain in secrets]
+
+    def _seal(self, credential_id: str, plain: bytes) -> str:
         header = _encoded(self._header + msgspec.json.encode(credential_id) + b"}")
         nonce = os.urandom(_NONCE_BYTES)
-        sealed = self._cipher.encrypt(nonce, plain.encode(), header)
+        sealed = self._cipher.encrypt(nonce, plain, header)
         parts = (header, b"", _encoded(nonce), _encoded(sealed[:-_TAG_BYTES]), _encoded(sealed[-_TAG_BYTES:]))
         return b".".join(parts).decode()
 
@@ -104,7 +113,7 @@ class Sealer:
 
 def _encoded(part: bytes) -> bytes:
     """base64url without the padding at its end (RFC 7515 2)."""
-    return base64.urlsafe_b64encode(part).rstrip(b"=")
+    return binascii.b2a_base64(part, newline=False).translate(_URL_SAFE).rstrip(b"=")
 
 
 def header_of(sealed: str) -> dict[str, Any]:

@@ -7,8 +7,7 @@ rest is left out of the plan, because the store has to read it all.
 """
 
 import secrets
-from collections.abc import Sequence
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any, Literal, Protocol
 
@@ -37,8 +36,8 @@ _NOTHING_UNKNOWN: tuple[Mapping[str, Any], Mapping[str, Any]] = ({}, {})
 class Seals(Protocol):
     """Encrypts client_secrets (see `app.crypto.sealing`)."""
 
-    def seal(self, plain: str, *, credential_id: str) -> str:
-        """`plain` as it may stand in the store."""
+    def seal_all(self, secrets: Sequence[tuple[str, str]]) -> list[str]:
+        """Secrets as they may stand in the store: those of these Credentials, given as pairs of id and secret."""
 
 
 class Plan(Struct, omit_defaults=True):
@@ -112,8 +111,12 @@ class Writer:
         fields: list[bytes] = []
         moments = change.due | change.reminders
         for number, put in enumerate(change.puts, 1):
-            self._add(plan, fields, number, put, now if indexes.modified(put.object) is change.now else None)
+            self._add(plan, fields, number, put)
+            modified = indexes.modified(put.object)
+            if modified is not change.now:
+                plan.seconds.append((number, int(modified.timestamp())))
             _remind(moments, put)
+        fields += self._sealed(change)
         for one, at in moments.items():
             if at is None:
                 plan.forgotten.append(one)
@@ -124,15 +127,12 @@ class Writer:
         events = encode(change.events) if change.events else b""
         return encode(plan), SEPARATOR.join(fields), events, encode(change.audit) if change.audit else b""
 
-    def _add(self, plan: Plan, fields: list[bytes], number: int, put: Put, second: int | None) -> None:
-        """Add an object; `second` is that of its modification when that is the one of the change."""
+    def _add(self, plan: Plan, fields: list[bytes], number: int, put: Put) -> None:
         item, old = put.object, put.old
         collection = indexes.COLLECTIONS[type(item)]
         internal = collection.internal() if type(put.internal) is Nothing else put.internal
         local = indexes.identity(item)
         plan.ids.append(local)
-        if second is None:
-            plan.seconds.append((number, int(indexes.modified(item).timestamp())))
         now_in = set() if put.gone else indexes.indexes_of(item, internal)
         for name in now_in:
             plan.add.setdefault(name, []).append(number)
@@ -145,14 +145,29 @@ class Writer:
             if collection.created_index:
                 moment = int(indexes.created(item).timestamp())
                 plan.created.setdefault(collection.created_index, []).extend((moment, local))
-        _add_to_shard(plan, number, put, internal)
-        _add_words(plan, fields, put)
+        if isinstance(item, LISTED):
+            _add_to_shard(plan, number, put, internal)
+        if isinstance(item, Registration | Client):
+            _add_words(plan, fields, item, old.object if old else None)
         if put.gone:
             plan.remove += (local, f"{local}!")
             return
         self._add_fields(plan, fields, put, local, internal)
         if isinstance(item, Registration):
             plan.status, plan.fresh = item.status, old is None
+
+    def _sealed(self, change: Change) -> list[bytes]:
+        """The fields of new client_secrets."""
+        new = [
+            (put.object.credential_id, put.object.client_secret)
+            for put in change.puts
+            if isinstance(put.object, Credential) and put.object.client_secret
+        ]
+        if not new:
+            return []
+        names = [f"{indexes.local(credential_id)}$".encode() for credential_id, _ in new]
+        sealed = [one.encode() for one in self._sealer.seal_all(new)]
+        return [part for pair in zip(names, sealed, strict=True) for part in pair]
 
     def _add_fields(
         self,
@@ -171,17 +186,12 @@ class Writer:
         elif put.old:
             plan.remove.append(f"{local}!")
         if isinstance(item, Credential):
-            if item.client_secret:
-                sealed = self._sealer.seal(item.client_secret, credential_id=item.credential_id)
-                fields += (f"{local}$".encode(), sealed.encode())
             plan.auth += (internal.digest, login_of(item))
 
 
 def _add_to_shard(plan: Plan, number: int, put: Put, internal: Any) -> None:  # noqa: ANN401 -- differs by type
     """Put an object where it is found across registrations, and out of where it was."""
     item, old = put.object, put.old
-    if not isinstance(item, LISTED):
-        return
     now_in = set() if put.gone else shard_indexes_of(item, internal)
     for name in now_in:
         plan.enlist.setdefault(name, []).append(number)
@@ -189,12 +199,9 @@ def _add_to_shard(plan: Plan, number: int, put: Put, internal: Any) -> None:  # 
         plan.delist.setdefault(name, []).append(indexes.full_identity(item))
 
 
-def _add_words(plan: Plan, fields: list[bytes], put: Put) -> None:
+def _add_words(plan: Plan, fields: list[bytes], item: Registration | Client, old: Registration | Client | None) -> None:
     """Note by which words the registration is found; those of a new one are laid out here, which is quicker."""
-    item, old = put.object, put.old
-    if not isinstance(item, Registration | Client):
-        return
-    words = new_words(item, old.object if old else None)
+    words = new_words(item, old)
     if words is None:
         return
     local = indexes.identity(item)

@@ -35,8 +35,8 @@ _EXPIRED = "The access token is expired, revoked or unknown."
 class Sealer(Protocol):
     """Encrypts client_secrets at rest (see `app.crypto.sealing`)."""
 
-    def seal(self, plain: str, *, credential_id: str) -> str:
-        """The text to store."""
+    def seal_all(self, secrets: Sequence[tuple[str, str]]) -> list[str]:
+        """The texts to store, for pairs of credential_id and secret."""
 
     def open(self, sealed: str, *, credential_id: str) -> str:
         """What was sealed for this Credential."""
