@@ -3,8 +3,8 @@
 An init container runs this once per pod. The result goes into a file `.env` on a volume that is in memory and that only
 this pod has; the server reads it because it is started there. That way a password may hold any character.
 
-Reads STORE_URL, and for the store and its sentinels each (STORE_, SENTINEL_) USERNAME and PASSWORD, of which those that are
-empty count as absent.
+Reads STORE_URL, and for the store and its sentinels each (STORE_, SENTINEL_) USERNAME and PASSWORD, of which those that
+are empty count as absent.
 """
 
 import os
