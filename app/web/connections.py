@@ -28,6 +28,10 @@ FRESH_SECONDS: Final = 1.0
 """In which whoever has opened a connection for a request has begun to send it."""
 
 
+LINGER_SECONDS: Final = 5.0
+"""How long the rest of a body is taken that nobody wants any more."""
+
+
 class Connection(HttpToolsProtocol):
     """One connection.
 
@@ -115,6 +119,8 @@ class Connection(HttpToolsProtocol):
         """A request has ended."""
         self._progress()
         super().on_message_complete()
+        if not self._is_answering():  # but was answered before
+            self._patient_until = self.loop.time() + self.timeout_keep_alive
 
     def on_response_complete(self) -> None:
         """An answer is on its way; go on with the next request, or wait for it."""
@@ -124,6 +130,8 @@ class Connection(HttpToolsProtocol):
         self.flow.resume_reading()
         if self.pipeline:
             self._start_asgi_task(*self.pipeline.pop())
+        elif not self.cycle.keep_alive:
+            self._linger()
         elif not self._pending_bytes:
             self._patient_until = self.loop.time() + self.timeout_keep_alive
 
@@ -142,6 +150,18 @@ class Connection(HttpToolsProtocol):
             self._look()
         elif not self._pending_bytes and not self._has_unread():
             self.transport.close()
+
+    def _linger(self) -> None:
+        """Close when the other side has got its last answer, which came before the end of the body that it sends.
+
+        Closed at once, the connection would be reset by what still comes, and the answer with it.
+        """
+        if self._watch:
+            self._watch.cancel()
+        if self.transport.can_write_eof():
+            self.transport.write_eof()
+        self.transport.set_protocol(_Rest(self))
+        self._watch = self.loop.call_later(LINGER_SECONDS, self.transport.close)
 
     def _has_unread(self) -> bool:
         """Whether something has come that the event loop has not brought here yet."""
@@ -174,3 +194,14 @@ class Connection(HttpToolsProtocol):
     def _is_answering(self) -> bool:
         cycle: RequestResponseCycle | None = self.cycle  # None until the first request, whatever uvicorn's types say
         return cycle is not None and not cycle.response_complete
+
+
+class _Rest(asyncio.Protocol):
+    """What still comes on a connection whose last answer has been given."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """The other side has closed, or its time is over."""
+        self._connection.connection_lost(exc)

@@ -27,10 +27,21 @@ async def echo(_scope: Scope, receive: Receive, send: Send) -> None:
     await send({"type": "http.response.body", "body": body})
 
 
+async def refusal(_scope: Scope, _receive: Receive, send: Send) -> None:
+    """An application that wants no body."""
+    await send({"type": "http.response.start", "status": 401, "headers": [(b"content-length", b"2")]})
+    await send({"type": "http.response.body", "body": b"no"})
+
+
+async def application(scope: Scope, receive: Receive, send: Send) -> None:
+    """Both."""
+    await (refusal if scope["path"] == "/refuse" else echo)(scope, receive, send)
+
+
 @pytest.fixture
 async def port() -> AsyncIterator[int]:
     """A server with our connections."""
-    server = Server(Config(echo, port=0, http=Connection, lifespan="off", log_config=None, access_log=False))
+    server = Server(Config(application, port=0, http=Connection, lifespan="off", log_config=None, access_log=False))
     serving = asyncio.create_task(server.serve())
     while not server.started:  # noqa: ASYNC110 -- uvicorn offers nothing to wait for
         await asyncio.sleep(0.01)
@@ -120,3 +131,53 @@ async def test_a_slow_body_is_not_a_slow_head(port: int, monkeypatch: pytest.Mon
     head = REGISTER + b"Connection: close\r\nContent-Length: 20\r\n\r\n"
 
     assert b" 200 " in await conversation(port, head, *[b"a"] * 20, pause_seconds=0.04)
+
+
+REFUSED = b"POST /refuse HTTP/1.1\r\nHost: here\r\nContent-Length: 20000000\r\n"
+
+
+@pytest.mark.parametrize("line", [b"Connection: close\r\n", b""], ids=["close", "keep"])
+async def test_an_answer_before_the_end_of_a_long_body_arrives(port: int, line: bytes) -> None:
+    """Whoever sends all before it reads anything still gets it, on the last request of a connection too."""
+    reader, writer = await asyncio.open_connection("127.0.0.1", port)
+    try:
+        writer.write(REFUSED + line + b"\r\n")
+        for _ in range(200):
+            writer.write(b"a" * 100_000)
+            await writer.drain()
+        answer = await asyncio.wait_for(reader.readuntil(b"no"), timeout=30)
+    finally:
+        writer.close()
+
+    assert answer.startswith(b"HTTP/1.1 401 ")
+
+
+async def endless(writer: asyncio.StreamWriter) -> None:
+    """Send for as long as somebody takes it."""
+    while True:
+        writer.write(b"a")
+        await writer.drain()
+        await asyncio.sleep(0.02)
+
+
+async def test_whoever_never_ends_a_body_that_nobody_wants_is_let_go(port, monkeypatch) -> None:
+    monkeypatch.setattr(connections, "LINGER_SECONDS", 0.2)
+    reader, writer = await asyncio.open_connection("127.0.0.1", port)
+    try:
+        writer.write(REFUSED + b"Connection: close\r\n\r\n")
+        assert (await asyncio.wait_for(reader.read(), timeout=30)).endswith(b"no")
+        with pytest.raises(ConnectionError):
+            await asyncio.wait_for(endless(writer), timeout=30)
+    finally:
+        writer.close()
+
+
+async def test_a_connection_that_was_refused_early_does_not_wait_for_ever(port: int) -> None:
+    reader, writer = await asyncio.open_connection("127.0.0.1", port)
+    try:
+        writer.write(b"POST /refuse HTTP/1.1\r\nHost: here\r\nContent-Length: 4\r\n\r\nab")
+        await asyncio.wait_for(reader.readuntil(b"no"), timeout=30)
+        writer.write(b"cdGET / HTTP/1.1\r\nHost: here\r\nConnection: close\r\n\r\n")
+        assert b" 200 " in await asyncio.wait_for(reader.read(), timeout=30)
+    finally:
+        writer.close()
