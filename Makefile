@@ -55,7 +55,7 @@ lint: $(VENV)/.installed-for-tests ## check style, types and the direction of im
 	for values in helm/ci/*-values.yaml; do $(HELM) lint --strict --quiet helm --values $$values || exit 1; done
 
 clauses: $(VENV)/.installed-for-tests $(NODE_MODULES) chromium nginx ## which clauses of the specifications the tests prove
-	$(BIN)/python -m pytest -n 2 --quiet --clause-report
+	$(BIN)/python -m pytest -n 2 --dist worksteal --quiet --clause-report
 
 chart: $(VENV)/.installed-for-tests ## write what the chart says about its values, from values.yaml
 	$(BIN)/python -m tests.helm.chart_docs
