@@ -63,6 +63,7 @@ from app.store import operators as operator_scripts
 from app.store import outbox as outbox_scripts
 from app.store import records as record_scripts
 from app.store import tokens as token_scripts
+from app.store import unused as unused_scripts
 from app.store import user_tokens as user_token_scripts
 from app.store import webhooks as webhook_scripts
 from app.store.allowances import RedisAllowances, RedisPortions
@@ -84,6 +85,7 @@ from app.store.records import RedisRecords
 from app.store.repeats import RedisRepeats
 from app.store.schema import require_compatible
 from app.store.tokens import RedisTokens
+from app.store.unused import RedisUnused
 from app.store.user_tokens import RedisUserTokens
 from app.store.users import RedisUsers
 from app.store.webhooks import RedisWebhooks
@@ -94,7 +96,7 @@ from app.web.routing import Route
 from app.web.state import Limiters, State
 from app.web.traces import Traces, open_traces
 from app.worker.due import Settling
-from app.worker.jobs import Broadcasting, Relaying
+from app.worker.jobs import Broadcasting, Forgetting, Relaying
 from app.worker.mails import NoticeMails, SendMails
 from app.worker.runtime import Job, Runtime
 from app.worker.webhooks import QueueDeliveries, SendDeliveries
@@ -114,6 +116,7 @@ SCRIPTS = (
     *delivery_scripts.SCRIPTS,
     *depth_scripts.SCRIPTS,
     *allowance_scripts.SCRIPTS,
+    *unused_scripts.SCRIPTS,
 )
 """Every script that a server runs in its store."""
 
@@ -365,6 +368,7 @@ def build_state(
         metrics=parts.metrics,
         traces=parts.traces,
         repeats=RedisRepeats(connection),
+        unused=RedisUnused(connection, records.documents),
         broadcasts=RedisBroadcasts(connection),
         feed=RedisFeed(connection, parts.clock, moved=parts.metrics.event_relayed),
         limiters=limiters,
@@ -379,8 +383,15 @@ def background_jobs(state: State) -> list[Job]:
         Relaying(state["feed"]),
         Settling(context, state["directory"]),
         Broadcasting(context, state["broadcasts"]),
+        *_jobs_that_tidy(state),
         *jobs_that_send(state),
     ]
+
+
+def _jobs_that_tidy(state: State) -> list[Job]:
+    """What is only done where the settings ask for it."""
+    days = state["settings"].forget_unused_days
+    return [Forgetting(state["context"], state["directory"], state["unused"], days)] if days else []
 
 
 def jobs_that_send(state: State) -> list[Job]:

@@ -208,6 +208,19 @@ def whole_number(least: int, most: int) -> Callable[[str], int]:
     return parse
 
 
+def days_or_off(least: int, most: int) -> Callable[[str], int | None]:
+    """A parser of whole numbers of days; `off` is None."""
+
+    def parse(text: str) -> int | None:
+        if text.lower() == "off":
+            return None
+        if not re.fullmatch(r"[0-9]{1,6}", text) or not least <= int(text) <= most:
+            raise ValueError(f"needs a whole number of days from {least} to {most}, or off")
+        return int(text)
+
+    return parse
+
+
 def size_bytes(least: int, most: int) -> Callable[[str], int]:
     """A parser of sizes such as `1MiB`, `512 KiB` or a number of bytes."""
 

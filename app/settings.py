@@ -275,6 +275,14 @@ TABLE: tuple[Setting, ...] = (
         values.rate_limit,
     ),
     Setting(
+        "CDS_FORGET_UNUSED",
+        "forget_unused_days",
+        "off",
+        "days or off",
+        "After how many days a registration is forgotten with which nobody has ever done anything; at least 7.",
+        values.days_or_off(7, 3650),
+    ),
+    Setting(
         "CDS_TRUSTED_PROXIES",
         "trusted_proxies",
         "",
@@ -378,6 +386,7 @@ class Settings:
     rate_limit_client: RateLimit | None
     rate_limit_failed_auth: RateLimit | None
     rate_limit_registration: RateLimit | None
+    forget_unused_days: int | None
     trusted_proxies: tuple[IpNetwork, ...]
     max_body_bytes: int
     max_attachments_bytes: int

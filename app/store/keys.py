@@ -11,7 +11,7 @@ Below a prefix:
 | --- | --- | --- |
 | `:o` | hash | objects by local id: `m4k…` the document, `m4k…!` its internal part, `c9d…$` the sealed client_secret |
 | `:i:…` | sorted set | local ids by position (see `app.store.indexes`) |
-| `:r` | hash | `rev`, the counter of changes, and `status` |
+| `:r` | hash | `rev`, the counter of changes, `status`, and `unused` until a Client Object has authenticated itself |
 | `:t:…` | string | an access token by digest; expires with it |
 | `:auth` | hash | client_secret digest to credential, client, expiry |
 | `:s:…` | hash | the standing Grants of a Client Object by what is asked for |
@@ -210,6 +210,9 @@ def broadcast(broadcast_id: str) -> str:
     """A broadcast."""
     return f"{BROADCASTS}:b:{broadcast_id}"
 
+
+FORGETTING = "{00}:forgetting"
+"""That somebody has begun to look for registrations that nobody has used, lately."""
 
 ROTATION = "{00}:rotation"
 """The kid of the key that a rotation of keys is sealing with, until it is done."""

@@ -69,7 +69,7 @@ if not is_as_read() then return 0 end
 local ids = plan.ids or {}
 local rev = 1
 if plan.fresh then
-  redis.call('HSET', prefix .. ':r', 'rev', #ids + 1, 'status', plan.status)
+  redis.call('HSET', prefix .. ':r', 'rev', #ids + 1, 'status', plan.status, 'unused', 1)
 else
   rev = redis.call('HINCRBY', prefix .. ':r', 'rev', #ids + 1) - #ids
   if plan.status then redis.call('HSET', prefix .. ':r', 'status', plan.status) end
