@@ -29,7 +29,7 @@ REPEATED = 60
 
 def questions(directory: RedisDirectory) -> dict[str, Callable[[], Awaitable[Any]]]:
     """What the pages of the console ask."""
-    active = RegistrationSearch(status=RegistrationStatus.ACTIVE)
+    active, both = RegistrationSearch(status=RegistrationStatus.ACTIVE), f"{ADJECTIVES[0]} {KINDS[0]}"
     return {
         "registrations": lambda: directory.registrations(RegistrationSearch()),
         "registrations, filtered": lambda: directory.registrations(
@@ -44,7 +44,7 @@ def questions(directory: RedisDirectory) -> dict[str, Callable[[], Awaitable[Any
         "Grants": directory.grants,
         "search, a rare word": lambda: directory.registrations(RegistrationSearch(q=name_of(0)[0])),
         "search, a common word": lambda: directory.registrations(RegistrationSearch(q=KINDS[0])),
-        "search, two common words": lambda: directory.registrations(RegistrationSearch(q=f"{ADJECTIVES[0]} {KINDS[0]}")),
+        "search, two common words": lambda: directory.registrations(RegistrationSearch(q=both)),
         "search, nothing": lambda: directory.registrations(RegistrationSearch(q="nothing at all")),
         "count, filtered": lambda: directory.count(active),
         "count of a search": lambda: directory.count(RegistrationSearch(q=KINDS[0])),

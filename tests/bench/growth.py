@@ -128,10 +128,6 @@ class Measured:
             asked += 1
         self._place.meter.end(samples)
 
-    def asked(self, name: str) -> bool:
-        """Whether this path has been asked for."""
-        return name in self.samples and bool(self.samples[name].seconds)
-
     def forget(self) -> None:
         """Begin anew, for instance after everything has been asked for once."""
         self.samples = {name: Samples() for name in self.paths}
@@ -195,9 +191,13 @@ def say(text: str) -> None:
 
 
 def summaries(measured: Sequence[Measured]) -> dict[str, dict[int, dict[str, float]]]:
-    """What each path took with each size."""
-    names = list(dict.fromkeys(name for one in measured for name in one.paths))
-    return {name: {one.size: one.samples[name].summary() for one in measured if name in one.samples} for name in names}
+    """What each path that was asked for took with each size."""
+    found: dict[str, dict[int, dict[str, float]]] = {}
+    for one in measured:
+        for name, samples in one.samples.items():
+            if samples.seconds:
+                found.setdefault(name, {})[one.size] = samples.summary()
+    return found
 
 
 @dataclass(frozen=True, slots=True)

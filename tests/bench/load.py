@@ -67,21 +67,18 @@ LEAN = Kind(ADMIN_SCOPE, letters=1)
 """The smallest that there is: one Client Object, one Credential, one Grant; two Messages."""
 
 
-class _Sealed:
-    """Seals and remembers what became of each client_secret."""
+class _Sealed(Sealer):
+    """Remembers what became of each client_secret."""
 
-    def __init__(self, sealer: Sealer) -> None:
-        self._sealer = sealer
+    def __init__(self) -> None:
+        super().__init__([new_key()])
         self.by_credential: dict[str, str] = {}
 
-    def seal(self, plain: str, *, credential_id: str) -> str:
-        """See `Sealer.seal`."""
-        self.by_credential[credential_id] = sealed = self._sealer.seal(plain, credential_id=credential_id)
+    def seal_all(self, secrets: Sequence[tuple[str, str]]) -> list[str]:
+        """See `Sealer.seal_all`."""
+        sealed = super().seal_all(secrets)
+        self.by_credential |= {credential_id: one for (credential_id, _), one in zip(secrets, sealed, strict=True)}
         return sealed
-
-    def open(self, sealed: str, *, credential_id: str) -> str:
-        """See `Sealer.open`."""
-        return self._sealer.open(sealed, credential_id=credential_id)
 
 
 class _Extending:
@@ -117,7 +114,7 @@ async def template(kind: Kind, *, asked: bool, now: datetime = NOW) -> Template:
     await connection.load(SCRIPTS)
     context = context_on(connection)
     assert isinstance(context.records, RedisRecords)
-    sealed = _Sealed(Sealer([new_key()]))
+    sealed = _Sealed()
     extending = _Extending(RedisRecords(connection, context.records.documents, sealed), kind.letters, asked=asked)
     anything: Any = extending  # `register` only writes
     await register(context.keeping_in(anything, context.library), about(MARKS, kind), now=now)
@@ -182,8 +179,8 @@ async def fill(context: Context, size: int, *, now: datetime = NOW) -> Registere
     """Write a registration with so many Messages and as many Grants.
 
     Of five Messages three are unread, one has been read, one is a question of the Client that waits for an answer. Of
-    five Grants four are active, for one Client Object and scope, and one is closed, for another: so only the Grant that a
-    registration begins with has both the status of some and the scope of the others.
+    five Grants four are active, for one Client Object and scope, and one is closed, for another: so only the Grant that
+    a registration begins with has both the status of some and the scope of the others.
     """
     registered = await register(context, about(("Full", "Mailbox"), Kind(f"{ADMIN_SCOPE} {GRID_SCOPE}", 0)), now=now)
     registration_id = registered.admin.client_id

@@ -8,7 +8,7 @@
 -- ('' when that is everything), position and member of each entry…}, entries in the order of the way.
 -- What a call looks at is bounded: when more registrations have the words than is good for sorting them all, the indexes are
 -- walked through in their order instead, where the next ones are near then, and only so far.
-local BATCH, MOST_LISTED, ID_LENGTH = 50, 1000, 14
+local BATCH, MOST_LISTED, ID_LENGTH = 50, 2000, 14
 
 local shard  -- the prefix of the one that is looked at
 local member, newer, want, depth = ARGV[2], ARGV[3] == '1', tonumber(ARGV[4]), tonumber(ARGV[5])
@@ -124,11 +124,12 @@ end
 
 local function ends_of(word) return '[' .. word, '(' .. word .. '\255' end
 
--- The words with how many words of the shard they begin, the rarest first.
+-- The words with how many words of the shard they begin, the rarest first; nil when one begins none.
 local function counted()
   local found = {}
   for number, word in ipairs(words) do
     found[number] = {word = word, count = redis.call('ZLEXCOUNT', shard .. ':words', ends_of(word))}
+    if found[number].count == 0 then return nil end
   end
   table.sort(found, function(a, b) return a.count < b.count end)
   return found
@@ -202,28 +203,32 @@ local function walk_all()
   return sorted(found), back, horizon
 end
 
--- The words that are best looked up in the index of words, or nil when it is better to walk: all that are about as rare as the
--- rarest. What each way costs is counted in registrations that are looked at, of which one costs as much as sixteen entries of
--- the index or two look-ups of a position. Of N registrations with m that have the words, walking looks at N / m for each; of the
--- few that every shard is asked for, one in three is used.
-local function to_look_up()
+-- The words that are best looked up in the index of words, or nil when it is better to walk: the rarest, and those that are not much
+-- more common. What each way costs is counted in registrations that are looked at, of which one costs as much as sixteen entries
+-- of the index or two look-ups of a position. Of N registrations with m that have the words, walking looks at N / m for each; of
+-- the few that every shard is asked for, one in three is used.
+local function to_look_up(rarest_first)
   local total = 0
   for _, name in ipairs(names) do total = total + redis.call('ZCARD', index_key(name)) end
-  local listed, entries, matches = {}, 0, total
-  for _, one in ipairs(counted()) do
-    if #listed == 0 or one.count <= 4 * listed[1].count then
+  local listed, entries, left, matches = {}, 0, total, total
+  for _, one in ipairs(rarest_first) do
+    local share = math.min(1, one.count / math.max(total, 1))
+    if #listed == 0 or (one.count <= 4 * listed[1].count and entries + one.count <= MOST_LISTED) then
       listed[#listed + 1] = one
-      entries = entries + one.count
+      entries, left = entries + one.count, left * share
     end
-    matches = matches * math.min(1, one.count / math.max(total, 1))
+    matches = matches * share
   end
   if listed[1].count <= BATCH then return {listed[1]} end
-  if entries <= MOST_LISTED and entries / 16 + matches / 2 <= total / math.max(matches, 1) * want / 3 then return listed end
+  local cost = entries / 16 + matches / 2 + (#listed < #words and left or 0)
+  if entries <= MOST_LISTED and cost <= total / math.max(matches, 1) * want / 3 then return listed end
 end
 
 local function look()
   if #words == 0 then return all() end
-  local listed = to_look_up()
+  local rarest_first = counted()
+  if not rarest_first then return {}, 0 end
+  local listed = to_look_up(rarest_first)
   if listed then return listed_with(listed) end
   return walk_all()
 end
