@@ -157,9 +157,10 @@ def shares(file_id: str) -> str:
 
 FEED = "{feed}"
 """The prefix of the feed, all of it in one slot: `:positions` (hash) how far it has got with each source, `:events`
-(stream), `:events:3f` (streams) the ids of the events of a shard with their registration_ids, `:audit` (stream of
-numbered records), `:audit:…` (sorted sets) the numbers of the records of a registration, `:head` (hash) `number` and
-`hash` of the last record, and `:turn` (string, for a moment) that somebody is at it."""
+(stream), `:events:3f` (streams) where those of a shard are: whose some that follow each other are, and the ids of the
+first and of the last, `:audit` (stream of numbered records), `:audit:…` (sorted sets) the numbers of the records of a
+registration, `:head` (hash) `number` and `hash` of the last record, and `:turn` (string, for a moment) that somebody
+is at it."""
 
 SCHEMA = "{00}:schema"
 """The schema version of the store."""
