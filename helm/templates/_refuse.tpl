@@ -184,9 +184,9 @@ What does not go together, as sentences, all of them at once. The schema has sai
 {{- end -}}
 
 {{- define "cds.refuseEndings" -}}
-{{- $needed := addf .Values.lifecycle.preStopSleepSeconds .Values.server.drainSeconds 20 | ceil | int -}}
+{{- $needed := addf .Values.lifecycle.preStopSleepSeconds .Values.server.drainSeconds 35 | ceil | int -}}
 {{- if lt (int .Values.terminationGracePeriodSeconds) $needed }}
-- 'terminationGracePeriodSeconds needs to be at least {{ $needed }}: lifecycle.preStopSleepSeconds, server.drainSeconds and 20 for requests that are under way.'
+- 'terminationGracePeriodSeconds needs to be at least {{ $needed }}: lifecycle.preStopSleepSeconds, server.drainSeconds and 35 for requests and jobs that are under way.'
 {{- end }}
 {{- end -}}
 

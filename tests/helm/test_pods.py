@@ -2,6 +2,9 @@
 
 import pytest
 
+from app.serve import GRACEFUL_SECONDS
+from app.web.listening import QUEUE_SECONDS
+from app.worker.runtime import STOP_SECONDS
 from tests.helm import charts
 
 SAFE_VOLUMES = {
@@ -81,7 +84,17 @@ def test_a_server_that_ends_is_left_alone_first_then_drains_then_finishes():
     drain = int(container["args"][container["args"].index("--drain") + 1])
 
     assert (sleep, drain) == (5, 10)
-    assert spec["terminationGracePeriodSeconds"] >= sleep + drain + 20
+    under_way = QUEUE_SECONDS + GRACEFUL_SECONDS + STOP_SECONDS
+    assert spec["terminationGracePeriodSeconds"] > sleep + drain + under_way
+
+
+def test_readiness_is_asked_often_enough_to_be_seen_while_a_server_drains():
+    spec = charts.only(charts.render(), "Deployment")["spec"]["template"]["spec"]
+    container = spec["containers"][0]
+    probe = container["readinessProbe"]
+    drain = int(container["args"][container["args"].index("--drain") + 1])
+
+    assert probe["periodSeconds"] * probe["failureThreshold"] < drain
 
 
 def test_no_server_goes_before_its_successor_serves():

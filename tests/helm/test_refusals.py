@@ -91,7 +91,7 @@ REFUSED = {
         {"replicaCount": 1, "pdb": {"maxUnavailable": "", "minAvailable": 1}},
         "pdb.minAvailable is 1 and there may be only 1 servers",
     ),
-    "no time to end": ({"terminationGracePeriodSeconds": 30}, "terminationGracePeriodSeconds needs to be at least 35"),
+    "no time to end": ({"terminationGracePeriodSeconds": 30}, "terminationGracePeriodSeconds needs to be at least 50"),
     "no gateway": ({"httpRoute": {"enabled": True}}, "httpRoute.parentRefs is needed"),
     "two monitors": (
         {"metrics": {"serviceMonitor": {"enabled": True}, "podMonitor": {"enabled": True}}},
