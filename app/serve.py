@@ -38,6 +38,10 @@ BACKLOG: Final = 2048
 KEEP_ALIVE_SECONDS: Final = 75
 GRACEFUL_SECONDS: Final = 20
 WORKER_START_SECONDS: Final = 30.0
+WORKER_ANSWER_SECONDS: Final = 30
+"""After which a worker that does not answer its parent is replaced: on a busy machine one that starts takes longer than
+the five seconds of uvicorn, and would be replaced for ever.
+"""
 SPARE_PLACES: Final = 4
 COLLECTOR_THRESHOLD: Final = 50_000
 """New objects between two looks of the garbage collector: those of some fifty registrations at once."""
@@ -116,6 +120,7 @@ def config(application: Any, *, factory: bool = False, workers: int = 1) -> Conf
         backlog=BACKLOG,
         timeout_keep_alive=KEEP_ALIVE_SECONDS,
         timeout_graceful_shutdown=GRACEFUL_SECONDS,
+        timeout_worker_healthcheck=WORKER_ANSWER_SECONDS,
     )
 
 

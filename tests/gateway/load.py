@@ -8,7 +8,7 @@ import httpx
 
 CLIENTS = 4
 PAUSE_SECONDS = 0.05
-ANSWER_SECONDS = 60.0
+ANSWER_SECONDS = 120.0
 
 
 @dataclass

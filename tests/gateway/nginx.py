@@ -20,7 +20,7 @@ from tests.live_server import free_port
 
 PROGRAM = os.environ.get("NGINX") or "nginx"
 SEARCHED = os.pathsep.join((os.environ.get("PATH", os.defpath), "/usr/sbin", "/usr/local/sbin"))
-READY_SECONDS = 60.0
+READY_SECONDS = 120.0
 STOP_SECONDS = 60.0
 MAIN = """\
 daemon off;

@@ -6,7 +6,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -17,8 +17,8 @@ from tests.stores import start_valkey
 
 COMMAND = (sys.executable, "-c", "from app.cli import main; main()", "serve", "--host", "127.0.0.1")
 DRAIN_SECONDS = 2.0
-READY_SECONDS = 90.0
-STOP_SECONDS = 90.0
+READY_SECONDS = 240.0
+STOP_SECONDS = 120.0
 OPERATOR_KEY = "an-operator-key-of-this-test-alone-0123456789"
 
 
@@ -55,6 +55,10 @@ class Replica:
                 return
             time.sleep(0.05)
         raise AssertionError(f"the server did not start:\n{self.log.read_text(errors='replace')}")
+
+    def was_asked(self) -> bool:
+        """Whether somebody beside probes has come here."""
+        return '"/oauth/' in self.log.read_text()
 
     def begin_to_end(self) -> None:
         """What Kubernetes does with a pod that has to go."""
@@ -112,8 +116,10 @@ def environment(settings: Mapping[str, str]) -> dict[str, str]:
 
 
 @contextlib.contextmanager
-def deployment(directory: Path, public_url: str, *, replicas: int, **settings: str) -> Iterator[Deployment]:
-    """So many servers that are ready, on an empty store."""
+def deployment(
+    directory: Path, public_url: str, *, workers: Sequence[int] = (1,), **settings: str
+) -> Iterator[Deployment]:
+    """Servers that are ready, on an empty store; `workers` says how many processes each of them has."""
     store = start_valkey()
     every = Deployment(
         directory,
@@ -128,7 +134,7 @@ def deployment(directory: Path, public_url: str, *, replicas: int, **settings: s
         },
     )
     try:
-        every.replicas = [every.launch() for _ in range(replicas)]
+        every.replicas = [every.launch(workers=number) for number in workers]
         for replica in every.replicas:
             replica.wait_until_ready()
         yield every

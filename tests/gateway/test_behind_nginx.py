@@ -75,7 +75,7 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
     certificate_for(directory / "tls", "cds", HOST)
     certificate_for(directory / "tls", "api", API_HOST)
     settings = {"CDS_RATE_LIMIT_REGISTRATION": "2/hour", "CDS_ACCESS_TOKEN_FORMAT": "opaque"}
-    with deployment(directory, PUBLIC_URL, replicas=1, **settings) as cds, data_api() as data:
+    with deployment(directory, PUBLIC_URL, **settings) as cds, data_api() as data:
         files = adapted_files(directory, port, cds.replicas[0], data)
         with running_nginx(directory, files) as nginx:
             yield Site(cds.replicas[0], nginx, port, files, directory)
