@@ -6,7 +6,7 @@ They belong to no registration and lie where operators do; whom they are for is 
 import asyncio
 from collections.abc import Sequence
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, Final
 
 import msgspec
 from msgspec.structs import replace
@@ -28,6 +28,9 @@ SCRIPTS = (
     Script.load("broadcast_advance", writes=True),
     Script.load("broadcast_page"),
 )
+
+COMPARED_AT_ONCE: Final = 32
+"""Shards whose registrations are compared in one round trip, so that others are answered in between."""
 
 
 class RedisBroadcasts:
@@ -80,13 +83,18 @@ class RedisBroadcasts:
     async def count(self, scopes: Sequence[str]) -> int:
         """See `BroadcastStore.count`."""
         asked: Sequence[str | None] = scopes or [None]
-        searches = [RegistrationSearch(status=RegistrationStatus.ACTIVE, scope=scope) for scope in asked]
-        names = [name for search in searches for name in shard_indexes.of_registrations(search)]
-        disjoint = "1" if len(searches) == 1 else ""
-        counts = [
-            self._connection.run("broadcast_count", [keys.shard(shard)], disjoint, *names) for shard in keys.SHARDS
+        searches = [
+            RegistrationSearch(status=RegistrationStatus.ACTIVE, scope=scope, onboarding=onboarding)
+            for onboarding in (True, False)
+            for scope in asked
         ]
-        return sum(await asyncio.gather(*counts))
+        names = [name for search in searches for name in shard_indexes.of_registrations(search)]
+        count, at_once = 0, len(keys.SHARDS) if len(asked) == 1 else COMPARED_AT_ONCE
+        for start in range(0, len(keys.SHARDS), at_once):
+            some = keys.SHARDS[start : start + at_once]
+            calls = [self._connection.run("broadcast_count", [keys.shard(one)], len(asked), *names) for one in some]
+            count += sum(await asyncio.gather(*calls))
+        return count
 
     async def advance(self, broadcast_id: str, walk: Walk, further: str | None, *, sent: int, now: datetime) -> None:
         """See `BroadcastStore.advance`."""

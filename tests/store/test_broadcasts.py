@@ -1,6 +1,7 @@
 """Broadcasts on every kind of store."""
 
 import asyncio
+import itertools
 from collections import Counter
 from dataclasses import replace
 from datetime import timedelta
@@ -11,7 +12,7 @@ import pytest
 from app.domain.broadcasts import Broadcast, BroadcastStatus, Walk
 from app.domain.feed import Actor, AuditEntry
 from app.domain.records import Access, Change, Wanted
-from app.schemas.registrations import Registration, RegistrationStatus
+from app.schemas.registrations import Registration, RegistrationStatus, Requirement, RequirementStatus
 from app.store import keys
 from app.store.broadcasts import RedisBroadcasts
 from app.store.connection import Connection
@@ -86,6 +87,19 @@ async def test_counting_follows_what_registrations_ask_for_and_their_status(reco
 
     assert counts == [3, 2, 3, 0]
     assert [await broadcasts.count(scopes) for scopes in ([], ["grid"], ["grid", "rates"])] == [2, 1, 2]
+
+
+async def test_whoever_asked_for_several_of_the_scopes_counts_once(records, broadcasts):
+    names = ("a", "b", "c", "d", "e")
+    asked = [some for size in range(4) for some in itertools.combinations(names, size)]
+    open_ = {"terms": Requirement(status=RequirementStatus.OPEN)}
+    for number, some in enumerate(asked):
+        requirements = open_ if number % 3 else {}
+        await register(records, "3f", scope=" ".join(["cds_client_admin", *some]), requirements=requirements)
+
+    for size in range(1, 6):
+        scopes = names[:size]
+        assert await broadcasts.count(scopes) == sum(1 for some in asked if set(some) & set(scopes)), scopes
 
 
 async def test_a_broadcast_is_complete_when_every_shard_is_done_and_progress_counts_once(broadcasts):
