@@ -48,16 +48,27 @@ class Caller:
     """Sends packed requests over one connection, one after the other."""
 
     def __init__(self, url: str) -> None:
-        parts = urlsplit(url)
-        self._socket = socket.create_connection((parts.hostname, parts.port), timeout=60)
+        self._parts = urlsplit(url)
+        self._connect()
+
+    def _connect(self) -> None:
+        self._socket = socket.create_connection((self._parts.hostname, self._parts.port), timeout=60)
         self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
 
     def ask(self, request: bytes) -> Answer:
-        """Send one and wait for all of its answer.
+        """Send one and wait for all of its answer, once more if the server had hung up because nobody asked it.
 
         Raises:
             ConnectionError: There is none.
         """
+        try:
+            return self._ask(request)
+        except ConnectionError:
+            self._socket.close()
+            self._connect()
+            return self._ask(request)
+
+    def _ask(self, request: bytes) -> Answer:
         start = time.perf_counter()
         self._socket.sendall(request)
         found = self._more(b"")
