@@ -47,6 +47,11 @@ class Clock:
     """The time that the service believes in."""
 
     now: datetime = datetime(2026, 6, 1, 12, 0, 0, tzinfo=UTC)
+    is_real: bool = False
+
+    def run(self) -> None:
+        """Show the real time from now on, for a service that deals with processes that know no other one."""
+        self.is_real = True
 
     def advance(self, **parts: float) -> datetime:
         """Let time pass: `advance(seconds=5)`, `advance(days=1)`."""
@@ -54,11 +59,13 @@ class Clock:
         return self.now
 
     def __call__(self) -> datetime:
+        if self.is_real:
+            self.now = datetime.now(UTC).replace(microsecond=0)
         return self.now
 
     def monotonic(self) -> float:
         """Seconds for rate limits."""
-        return self.now.timestamp()
+        return self().timestamp()
 
 
 @dataclass

@@ -17,7 +17,7 @@ from playwright.async_api import Browser, async_playwright
 
 from tests.browser.apps import App
 from tests.browser.sites import Site
-from tests.browser.users import OpenUser, User, open_user
+from tests.browser.users import ACTION_MS, OpenUser, User, open_user
 from tests.live_server import edited_demo, live_server
 
 EDITS = {"rfc7591_compatible: false": "rfc7591_compatible: true", "grants: review": "grants: automatic"}
@@ -44,7 +44,7 @@ async def browser() -> AsyncIterator[Browser]:
     if not chromium:
         pytest.skip("needs chromium")
     async with async_playwright() as playwright:
-        browser = await playwright.chromium.launch(executable_path=chromium, args=FLAGS)
+        browser = await playwright.chromium.launch(executable_path=chromium, args=FLAGS, timeout=ACTION_MS)
         yield browser
         await browser.close()
 

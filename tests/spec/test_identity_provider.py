@@ -5,7 +5,6 @@ network.
 """
 
 from collections.abc import AsyncIterator, Iterator
-from datetime import UTC, datetime
 from urllib.parse import urljoin
 
 import httpx
@@ -30,7 +29,7 @@ def issuer(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 @pytest.fixture
 async def server(make_server: MakeServer, issuer: str) -> Server:
     server = await make_server(**settings(issuer))
-    server.clock.now = datetime.now(UTC).replace(microsecond=0)
+    server.clock.run()
     return server
 
 
@@ -160,7 +159,7 @@ async def test_the_way_back_works_once(browser, path):
 async def test_a_secret_that_the_provider_does_not_know_is_a_page_that_helps(make_server, issuer):
     """The cause is for the operator's log."""
     server = await make_server(**settings(issuer) | {"CDS_USER_OIDC_CLIENT_SECRET": "wrong"})
-    server.clock.now = datetime.now(UTC).replace(microsecond=0)
+    server.clock.run()
     async with UserBrowser(server) as pages, httpx.AsyncClient() as elsewhere:
         view = await Visitor(pages, elsewhere).sign_in("/oauth/sign-in")
 

@@ -39,7 +39,7 @@ def client(url: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
         env=os.environ | {"PATH": f"{executables}{os.pathsep}{os.environ['PATH']}"},
         check=True,
         capture_output=True,
-        timeout=60,
+        timeout=300,
     )
     sys.path.insert(0, str(directory))
     try:

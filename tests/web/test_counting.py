@@ -6,6 +6,7 @@ import pytest
 
 from app.web.counting import _CELLS, Board, Metrics, Part
 from app.web.metrics import TABLE
+from tests.patience import SECONDS
 
 TOKENS = "cds_tokens_issued_total"
 
@@ -17,7 +18,7 @@ def count(board: Board, times: int, ready: "multiprocessing.synchronize.Event", 
         counts.request_began()
         counts.token_issued("refresh_token")
     ready.set()
-    go_on.wait(30)
+    go_on.wait(SECONDS)
 
 
 def run(board: Board, times: int):
@@ -26,7 +27,7 @@ def run(board: Board, times: int):
     ready, go_on = spawn.Event(), spawn.Event()
     process = spawn.Process(target=count, args=(board, times, ready, go_on))
     process.start()
-    assert ready.wait(30)
+    assert ready.wait(SECONDS)
     return process, go_on
 
 
@@ -47,7 +48,7 @@ def test_processes_add_up_and_a_killed_one_keeps_what_it_has_counted_but_not_wha
     assert own.counted()[TOKENS, "refresh_token"] == [8]
     assert sum(part.pid > 0 for part in own.parts) == 2  # it goes on where the other one was
     go_on.set()
-    process.join(30)
+    process.join(SECONDS)
 
 
 def test_a_board_that_is_full_says_so():
@@ -57,7 +58,7 @@ def test_a_board_that_is_full_says_so():
     with pytest.raises(OSError, match="every place"):
         board.claim()
     go_on.set()
-    process.join(30)
+    process.join(SECONDS)
 
 
 def test_a_series_that_finds_no_room_spoils_no_other():
