@@ -69,7 +69,7 @@ def rate_limits(_catalog: Catalog, settings: Settings) -> dict[str, Any]:
             )
             for what, limit in (
                 ("Requests without a token, per source address", settings.rate_limit_anonymous),
-                ("Requests with a token, per Client Object", settings.rate_limit_client),
+                ("Requests with a token, per Client Object with all its Credentials", settings.rate_limit_client),
                 ("Failed authentications, per source address", settings.rate_limit_failed_auth),
                 ("New registrations, per source address", settings.rate_limit_registration),
             )
