@@ -82,6 +82,7 @@ from app.store.operator_sessions import RedisOperatorSessions
 from app.store.operators import RedisOperators
 from app.store.outbox import RedisOutbox
 from app.store.records import RedisRecords
+from app.store.relay import Limits
 from app.store.repeats import RedisRepeats
 from app.store.schema import require_compatible
 from app.store.tokens import RedisTokens
@@ -370,7 +371,7 @@ def build_state(
         repeats=RedisRepeats(connection),
         unused=RedisUnused(connection, records.documents),
         broadcasts=RedisBroadcasts(connection),
-        feed=RedisFeed(connection, parts.clock, moved=parts.metrics.event_relayed),
+        feed=RedisFeed(connection, parts.clock, Limits(runs=is_settled), moved=parts.metrics.event_relayed),
         limiters=limiters,
         now=parts.now,
     )

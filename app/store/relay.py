@@ -66,6 +66,9 @@ class Limits:
     most: int = 2_000_000
     batch: int = 1000
     """How many go at once."""
+    runs: bool = True
+    """Whether events that follow each other may be noted as one in the stream of their shard, which servers of schema
+    version 1 take for the first of them."""
 
 
 class Happened(NamedTuple):
@@ -96,6 +99,8 @@ class Plan:
     """Sources that have lost entries, and which, in words."""
     first_head: str = ""
     """The hash of the record before the first of these."""
+    alone: bool = False
+    """Whether every event is noted by itself in the stream of its shard."""
 
     def arguments(self) -> list[bytes]:
         """As the script takes it."""
@@ -104,6 +109,7 @@ class Plan:
             "head": self.first_head,
             "origin": BEGINNING,
             "events": self.events,
+            "alone": self.alone,
             "audit": self.audit,
         }
         return [encode(plan), *self.records]
@@ -202,7 +208,7 @@ class Relay:
         return moved
 
     def _plan(self, entries: Sequence[Happened]) -> Plan:
-        plan, places = Plan(self._head), self._places or {}
+        plan, places = Plan(self._head, alone=not self._limits.runs), self._places or {}
         for entry in entries:
             before = plan.sources.setdefault(entry.source, [places.get(entry.source, BEFORE_ALL), ""])
             before[1] = entry.place

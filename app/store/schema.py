@@ -23,7 +23,8 @@ How a layout may change:
 | version | what is different |
 | --- | --- |
 | 1 | |
-| 2 | what objects of a type have in common may be stored as marks (see `app.store.documents`) |
+| 2 | what objects of a type have in common may be stored as marks (see `app.store.documents`); events that follow each
+other may be one entry in the stream of their shard (see `feed_relay.lua`) |
 """
 
 from typing import Final

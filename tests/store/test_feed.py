@@ -276,7 +276,10 @@ async def test_a_step_that_is_sent_twice_after_a_lost_answer_counts_once(records
     assert len(await feed.audit()) == 2
 
 
-async def test_those_who_relay_in_turn_leave_it_to_the_first_of_them_for_a_moment(records, connection, feed):
+async def test_those_who_relay_in_turn_leave_it_to_the_first_of_them_for_a_moment(
+    records, connection, feed, monkeypatch
+):
+    monkeypatch.setattr("app.store.feed.TURN_MS", 60_000)
     await registered(records)
     feeds = [RedisFeed(connection) for _ in range(5)]
 

@@ -3,7 +3,8 @@
 -- ARGV  1 JSON plan  2… the JSON of the audit records
 -- Plan: sources ({source, position so far, new position}…), head (hash of the audit record before these), origin (that of an
 --       empty log),
---       events ({registration_id or '', second, type, object_id}…), audit ({number, registration_id or '', hash}…).
+--       events ({registration_id or '', second, type, object_id}…), alone (whether each is noted by itself),
+--       audit ({number, registration_id or '', hash}…).
 -- Returns {1, length of the stream of events}, also when an earlier call with the same plan had done it, or {0, 0}.
 local prefix = KEYS[1]
 local plan = cjson.decode(ARGV[1])
@@ -31,7 +32,7 @@ local run
 for _, event in ipairs(plan.events) do
   local registration = event[1]
   local id = redis.call('XADD', prefix .. ':events', '*', 'r', registration, 'at', event[2], 'type', event[3], 'id', event[4])
-  if run and run.registration ~= registration then
+  if run and (plan.alone or run.registration ~= registration) then
     note(run)
     run = nil
   end

@@ -21,16 +21,30 @@ local function is_behind(id, ms, number)
   return own > ms or own == ms and own_number > number
 end
 
+-- Events of one registration that follow each other are one entry of the stream of its shard, as `feed_relay.lua` has it.
+local function note(run)
+  local key = prefix .. ':events:' .. string.sub(run.registration, 1, 2)
+  redis.call('XADD', key, 'MAXLEN', '~', 10000, run.first, 'r', run.registration, 'to', run.last)
+end
+
 local ms, number = last_of(prefix .. ':events')
+local run
 for _, event in ipairs(plan.events) do
-  if is_behind(event[1], ms, number) then
-    redis.call('XADD', prefix .. ':events', event[1], 'r', event[2], 'at', event[3], 'type', event[4], 'id', event[5])
-    if event[2] ~= '' then
-      local shard = string.sub(event[2], 1, 2)
-      redis.call('XADD', prefix .. ':events:' .. shard, 'MAXLEN', '~', 10000, event[1], 'r', event[2])
+  local id, registration = event[1], event[2]
+  if is_behind(id, ms, number) then
+    redis.call('XADD', prefix .. ':events', id, 'r', registration, 'at', event[3], 'type', event[4], 'id', event[5])
+    if run and run.registration ~= registration then
+      note(run)
+      run = nil
+    end
+    if run then
+      run.last = id
+    elseif registration ~= '' then
+      run = {registration = registration, first = id, last = id}
     end
   end
 end
+if run then note(run) end
 local known = last_of(prefix .. ':audit')
 for place, record in ipairs(plan.audit) do
   if record[1] > known then
