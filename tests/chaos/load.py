@@ -244,7 +244,10 @@ class Caller:
             self.load.journal.add("registration", made["client_id"], made["client_id"], name, made["client_secret"])
 
     async def decide(self) -> None:
-        """An operator completes the oldest open Message; after a failure a 409 says that it was done all the same."""
+        """An operator completes the oldest open Message.
+
+        After a failure a 409 says that this has happened, but not that it will last.
+        """
         if self.decided >= len(self.own):
             return
         message, tried = self.own[self.decided], False
@@ -258,8 +261,8 @@ class Caller:
         answer = await self.load.ask("decision", {200, 409}, request)
         if answer and answer.status_code == httpx.codes.CONFLICT and not tried:
             self.load.journal.wrong.append(f"decision: 409 at the first attempt {answer.text[:200]}")
-        if answer:
-            self.decided += 1
+        self.decided += 1
+        if answer and answer.is_success:
             self.load.journal.add("decision", self.client_id, message.id, message.name)
 
     async def make_grant(self) -> None:

@@ -12,15 +12,17 @@ from typing import Any, TypeVar
 import pytest
 from redis import Redis
 
-from app.domain.records import Access, Wanted
+from app.domain.records import Access, Once, Wanted
 from app.errors import StoreUnavailable
 from app.schemas.clients import Client
+from app.schemas.registrations import Registration
 from app.store import keys
 from app.store import records as record_scripts
 from app.store.connect import connect
 from app.store.connection import Connection
 from app.store.documents import Documents
 from app.store.records import RedisRecords
+from app.store.repeats import RedisRepeats
 from tests.factories import BASE, NOW, RANDOM, new_registration
 from tests.patience import SECONDS
 from tests.stores import PRIMARIES, SLOTS, STEADY_MS, Servers, start_cluster, start_sentinel, wait_until
@@ -114,6 +116,23 @@ async def test_behind_a_sentinel_a_change_without_a_replica_is_refused_and_reads
                 await register(records)
             assert await is_there(records, rid)
         await eventually(register, records)
+
+
+async def test_what_a_repeated_request_finds_is_confirmed_by_replicas_before_it_is_told(sentinel):
+    async with opened(sentinel) as records:
+        repeats = RedisRepeats(records.connection)
+        change, *_ = new_registration()
+        change.puts = [put for put in change.puts if not hasattr(put.object, "credential_id")]
+        change.once = Once("key", "fingerprint", Registration)
+        rid = change.registration_id
+        with asleep(sentinel, 1):
+            with pytest.raises(StoreUnavailable, match="replicas"):
+                await records.apply(change)
+            with pytest.raises(StoreUnavailable, match="replicas"):
+                await repeats.find(rid, "key")
+
+        found = await eventually(repeats.find, rid, "key")
+        assert found.fingerprint == "fingerprint"
 
 
 async def test_more_replicas_than_there_are_refuse_every_change(sentinel):
