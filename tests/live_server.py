@@ -22,7 +22,7 @@ import httpx
 
 REPOSITORY = Path(__file__).parent.parent
 COMMAND = (sys.executable, "-c", "from app.cli import main; main()", "serve", "--host", "127.0.0.1", "--drain", "0")
-START_SECONDS = 30.0
+START_SECONDS = 120.0
 STOP_SECONDS = 20.0
 UNLIMITED = {f"CDS_RATE_LIMIT_{name}": "off" for name in ("ANONYMOUS", "CLIENT", "FAILED_AUTH", "REGISTRATION")}
 

@@ -6,6 +6,7 @@ registration. Secrets and tokens have a prefix of ours, so that secret scanners 
 """
 
 import base64
+import binascii
 import hashlib
 import hmac
 import re
@@ -18,7 +19,8 @@ _PAIRS = [first + second for second in _ALPHABET for first in _ALPHABET]
 _REGISTRATION_ID = r"[0-9a-f]{2}[0-9a-z]{12}"
 _ID = re.compile(rf"({_REGISTRATION_ID})(?:-([0-9a-z]{{1,20}}))?")
 _FILE_ID = re.compile(r"f[0-9a-z]{1,40}")
-_ACCESS_TOKEN = re.compile(rf"cdsat_({_REGISTRATION_ID})_[A-Za-z0-9_-]{{43}}")
+_OPAQUE = "cdsat_"
+_ACCESS_TOKEN = re.compile(rf"{_OPAQUE}({_REGISTRATION_ID})_[A-Za-z0-9_-]{{43}}")
 _JTI = re.compile(rf"({_REGISTRATION_ID})_[A-Za-z0-9_-]{{22}}")
 _HANDLE = re.compile(rf"(cds[a-z]{{2}})_({_REGISTRATION_ID})_[A-Za-z0-9_-]{{43}}")
 _REFRESH_TOKEN = re.compile(rf"(cdsrt_({_REGISTRATION_ID})_([A-Za-z0-9_-]{{22}}))[A-Za-z0-9_-]{{43}}")
@@ -26,6 +28,8 @@ _OPERATOR_KEY = re.compile(r"cdsop_[A-Za-z0-9_-]{43}")
 _OPERATOR_SESSION = re.compile(r"cdsos_[A-Za-z0-9_-]{43}")
 _SESSION = re.compile(r"cdsus_([0-9a-f]{2})_[A-Za-z0-9_-]{43}")
 _SIGN_IN = re.compile(r"cdssi_([0-9a-f]{2})_[A-Za-z0-9_-]{43}")
+
+_URL_SAFE = bytes.maketrans(b"+/", b"-_")
 
 REGISTRATION_ID_LENGTH = 14
 ADMIN = "0"
@@ -147,7 +151,8 @@ def digest(secret: str) -> str:
     The values are random 256-bit strings, so a plain digest is enough and a look-up by it tells a timer nothing about
     them.
     """
-    return base64.urlsafe_b64encode(hashlib.sha256(secret.encode()).digest())[:43].decode()
+    encoded = binascii.b2a_base64(hashlib.sha256(secret.encode()).digest(), newline=False)
+    return encoded[:43].translate(_URL_SAFE).decode()
 
 
 def local_id(object_id: str) -> LocalId | None:
@@ -183,12 +188,13 @@ def registration_of_jti(jti: str) -> str | None:
     return match[1] if match else None
 
 
-def registration_of_reference(reference: str) -> str | None:
+def registration_of_reference(reference: str) -> str:
     """The registration_id in what the store knows an access token by: the token itself, or the `jti` of a JWT.
 
-    Whoever asks has seen to it that the `jti` comes from a token with a good signature (`app.domain.access_tokens`).
+    Whoever asks has a reference that was found to be one (`app.domain.access_tokens`), or "", which is nobody's.
     """
-    return registration_of_access_token(reference) or registration_of_jti(reference)
+    at = len(_OPAQUE) if reference.startswith(_OPAQUE) else 0
+    return reference[at : at + REGISTRATION_ID_LENGTH]
 
 
 def registration_of_handle(kind: Handle, handle: str) -> str | None:

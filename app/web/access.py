@@ -15,7 +15,8 @@ from app.domain.records import Access, TokenFacts
 from app.domain.tokens import ClientLogin
 from app.errors import InvalidClient, InvalidToken
 from app.web.addresses import limit_key
-from app.web.state import Facts, State
+from app.web.calls import facts_of, header
+from app.web.state import State
 
 MISSING_TOKEN = "This needs an access token in the Authorization header: Bearer, then the token."  # noqa: S105
 MISSING_KEY = "This needs an operator key in the Authorization header: Bearer, then the key."
@@ -36,10 +37,9 @@ def bearer(request: Request[State], scope: str) -> Access:
         raise InvalidToken(MISSING_TOKEN)
     now = state["now"]()
     reference = state["context"].access_tokens.reference_of(token, now=now)
-    registration_id = registration_of_reference(reference) if reference else None
-    if reference is None or registration_id is None:
+    if reference is None:
         raise InvalidToken("The access token is malformed.")
-    return Access(registration_id, now, digest(reference), scope, admitted=_Admission(request))
+    return Access(registration_of_reference(reference), now, digest(reference), scope, admitted=_Admission(request))
 
 
 class _Admission:
@@ -75,7 +75,7 @@ def client_login(request: Request[State]) -> ClientLogin:
 
 def note_client(request: Request[Any], client_id: str) -> None:
     """Put the caller into the log line of the request."""
-    facts: Facts = request.scope["cds.facts"]
+    facts = facts_of(request)
     facts.client_id = client_id
     facts.registration_id = client_id.partition("-")[0]
 
@@ -100,8 +100,7 @@ def presented_key(request: Request[State]) -> str:
 
 def note_operator(request: Request[Any], name: str) -> None:
     """Put the operator into the log line of the request."""
-    facts: Facts = request.scope["cds.facts"]
-    facts.operator = name
+    facts_of(request).operator = name
 
 
 def address_of(request: Request[State]) -> str:
@@ -110,13 +109,9 @@ def address_of(request: Request[State]) -> str:
 
 
 def _authorization(request: Request[Any]) -> tuple[str, str]:
-    """The scheme and what follows it; both empty, or only the second, when there is nothing.
-
-    Two Authorization headers count as none: a gateway in front may have checked the one that we would not look at.
-    """
-    headers = request.headers.getlist("authorization")
-    scheme, *credentials = (headers[0].split(maxsplit=1) if len(headers) == 1 else []) or [""]
-    return scheme.lower(), credentials[0].strip() if credentials else ""
+    """The scheme and what follows it; both empty, or only the second, when there is nothing."""
+    scheme, _, credentials = header(request, b"authorization").partition(" ")
+    return scheme.lower(), credentials.strip()
 
 
 def _basic(credentials: str) -> str:
