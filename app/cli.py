@@ -291,6 +291,51 @@ def reindex() -> None:
     look_after(lambda settings: rebuild(settings, click.echo))
 
 
+KEY_FILE = click.option(
+    "--key-file",
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="A passphrase or a JWK Set that protects the file; CDS_SECRET_KEYS by default.",
+)
+
+
+@main.command()
+@click.argument("file", type=click.Path(path_type=Path, dir_okay=False))
+@KEY_FILE
+@click.option("--files/--no-files", default=True, show_default=True, help="Also what is in CDS_FILES_URL.")
+def export(file: Path, key_file: Path | None, *, files: bool) -> None:
+    """Write all that this installation keeps into the new FILE (- for standard output), encrypted.
+
+    Servers go on meanwhile. Each registration is in the file as it was at one moment, and the audit log, which comes
+    last, tells of everything that is there. Interrupted, call it again with the same FILE: it goes on.
+
+    The keys of CDS_SIGNING_KEYS are not in it, and the file protects the client secrets in it: keep its key elsewhere.
+    """
+    from app import backup_commands
+
+    choices = backup_commands.Choices(file, key_file, files=files)
+    tell = partial(click.echo, err=str(file) == "-")
+    look_after(lambda settings: backup_commands.export(settings, choices, tell))
+
+
+@main.command("import")
+@click.argument("file", type=click.Path(path_type=Path, dir_okay=False))
+@KEY_FILE
+@click.option("--files/--no-files", default=True, show_default=True, help="Also the files that are in FILE.")
+@click.option("--missing-only", is_flag=True, help="Add the registrations that a store in use does not have.")
+@click.option("--check", "only_check", is_flag=True, help="Read all of FILE and write nothing.")
+def import_(file: Path, key_file: Path | None, *, files: bool, missing_only: bool, only_check: bool) -> None:
+    """Write what is in FILE (- for standard input) into the store and the files of the settings, of whatever kind.
+
+    The store has to be empty, and no server may run on it. Interrupted, call it again with the same FILE: it ends the
+    same, and servers do not start before. Client secrets are sealed with the CDS_SECRET_KEYS of now.
+    """
+    from app import backup_commands
+
+    choices = backup_commands.Choices(file, key_file, files=files, only_missing=missing_only)
+    command = backup_commands.check if only_check else backup_commands.restore
+    look_after(lambda settings: command(settings, choices, click.echo))
+
+
 @main.command()
 @click.option(
     "--export", type=click.Path(path_type=Path, dir_okay=False), help="A file for the records; - for standard output."

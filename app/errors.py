@@ -145,6 +145,14 @@ class InvalidToken(Refusal):
     title = "Unauthorized"
 
 
+class GatewayKeyRefused(InvalidToken):
+    """A gateway that asks whether a request may pass has no operator key, or none of a role that may ask."""
+
+    status = 407
+    code = "gateway_key_refused"
+    title = "Gateway authentication required"
+
+
 class InsufficientScope(Refusal):
     """The access token is good, but not for this (RFC 6750 3.1)."""
 
@@ -301,16 +309,29 @@ class RangeNotSatisfiable(Refusal):
 
 
 class TooManyRequests(Refusal):
-    """A rate limit or a quota is used up; `limit` is what metrics call it."""
+    """A rate limit or a quota is used up; `limit` is what metrics and headers call it.
+
+    `quota` is how many requests it allows within `window_seconds`; 0 when that is nobody's business.
+    """
 
     status = 429
     code = "too_many_requests"
     title = "Too many requests"
 
-    def __init__(self, description: str, *, retry_after_seconds: int, limit: str = "other") -> None:
+    def __init__(
+        self,
+        description: str,
+        *,
+        retry_after_seconds: int,
+        limit: str = "other",
+        quota: int = 0,
+        window_seconds: int = 0,
+    ) -> None:
         super().__init__(description)
         self.retry_after_seconds = retry_after_seconds
         self.limit = limit
+        self.quota = quota
+        self.window_seconds = window_seconds
 
 
 class ServerError(Refusal):

@@ -33,6 +33,7 @@ from app.oauth import (
     authorization,
     authorizations,
     consent,
+    forward_auth,
     identity_provider,
     introspection,
     jwks,
@@ -62,12 +63,13 @@ from app.store import operators as operator_scripts
 from app.store import outbox as outbox_scripts
 from app.store import records as record_scripts
 from app.store import tokens as token_scripts
+from app.store import unused as unused_scripts
 from app.store import user_tokens as user_token_scripts
 from app.store import webhooks as webhook_scripts
-from app.store.allowances import RedisAllowances
+from app.store.allowances import RedisAllowances, RedisPortions
 from app.store.authorizations import RedisAuthorizations
 from app.store.broadcasts import RedisBroadcasts
-from app.store.connect import StoreConnection, connect
+from app.store.connect import StoreConnection, connect, when_available
 from app.store.connection import Connection
 from app.store.deliveries import RedisDeliveries
 from app.store.depths import RedisDepths
@@ -83,6 +85,7 @@ from app.store.records import RedisRecords
 from app.store.repeats import RedisRepeats
 from app.store.schema import require_compatible
 from app.store.tokens import RedisTokens
+from app.store.unused import RedisUnused
 from app.store.user_tokens import RedisUserTokens
 from app.store.users import RedisUsers
 from app.store.webhooks import RedisWebhooks
@@ -93,7 +96,7 @@ from app.web.routing import Route
 from app.web.state import Limiters, State
 from app.web.traces import Traces, open_traces
 from app.worker.due import Settling
-from app.worker.jobs import Broadcasting, Relaying
+from app.worker.jobs import Broadcasting, Forgetting, Relaying
 from app.worker.mails import NoticeMails, SendMails
 from app.worker.runtime import Job, Runtime
 from app.worker.webhooks import QueueDeliveries, SendDeliveries
@@ -113,6 +116,7 @@ SCRIPTS = (
     *delivery_scripts.SCRIPTS,
     *depth_scripts.SCRIPTS,
     *allowance_scripts.SCRIPTS,
+    *unused_scripts.SCRIPTS,
 )
 """Every script that a server runs in its store."""
 
@@ -142,7 +146,8 @@ class Parts:
 
     `store` None: connected from the settings when the application starts, and closed when it ends. `identity_provider`
     None: the one of the settings, if they have any. `metrics` count in this process alone unless they are told
-    otherwise. `traces` None: those that the environment asks for, if it does.
+    otherwise. `traces` None: those that the environment asks for, if it does. `store_clock` None: rate limits go by the
+    clock of the store.
     """
 
     now: Callable[[], datetime] = utc_now
@@ -153,6 +158,7 @@ class Parts:
     operator_identity_provider: IdentityProvider | None = None
     metrics: Metrics = field(default_factory=Metrics)
     traces: Traces | None = None
+    store_clock: Callable[[], float] | None = None
 
 
 class Service:
@@ -196,7 +202,9 @@ class Service:
     async def open(self) -> State:
         """Connect to the store, and no more. Raises as `start` does."""
         self._store = self.parts.store or await connect(
-            self.settings.store_url, wait_replicas=self.settings.store_wait_replicas
+            self.settings.store_url,
+            wait_replicas=self.settings.store_wait_replicas,
+            password_file=self.settings.store_password_file,
         )
         if self.parts.traces is None:
             self.parts.traces = open_traces(os.environ)
@@ -206,9 +214,8 @@ class Service:
             observer=self.parts.metrics,
             spans=self.parts.traces.store if self.parts.traces else None,
         )
-        await self._connection.load(SCRIPTS)
-        await require_compatible(self._connection)
-        self.state = build_state(self.settings, self.catalog, self._connection, self.parts)
+        is_settled = await when_available(partial(_prepare, self._connection))
+        self.state = build_state(self.settings, self.catalog, self._connection, self.parts, is_settled=is_settled)
         return self.state
 
     def work(self, state: State) -> None:
@@ -275,6 +282,7 @@ class Service:
             *registration.routes,
             *token.routes,
             *introspection.routes,
+            *forward_auth.routes,
             *revocation.routes,
             *pushed_requests.routes,
             *authorization.routes,
@@ -315,9 +323,21 @@ class Service:
         await send({"type": "lifespan.shutdown.complete"})
 
 
-def build_state(settings: Settings, catalog: Catalog, connection: Connection, parts: Parts) -> State:
-    """Everything that endpoints use, on a connection whose scripts are loaded."""
-    records = RedisRecords(connection, Documents(settings.public_url), open_sealer(settings))
+async def _prepare(connection: Connection) -> bool:
+    """Load what we run in the store, and see that what is in it is for us; whether it is settled on our version."""
+    await connection.load(SCRIPTS)
+    return await require_compatible(connection)
+
+
+def build_state(
+    settings: Settings, catalog: Catalog, connection: Connection, parts: Parts, *, is_settled: bool = True
+) -> State:
+    """Everything that endpoints use, on a connection whose scripts are loaded.
+
+    `is_settled` says that no server of the schema version before ours works with the store.
+    """
+    documents = Documents(settings.public_url, marks=is_settled)
+    records = RedisRecords(connection, documents, open_sealer(settings))
     randomness = parts.randomness or Randomness()
     context = Context(
         settings=settings,
@@ -331,11 +351,12 @@ def build_state(settings: Settings, catalog: Catalog, connection: Connection, pa
     )
     records.settle_due = partial(settle_due, context)
     webhooks = RedisWebhooks(connection, records.sealer)
+    portions = RedisPortions(connection, parts.store_clock)
     limiters = Limiters(
-        anonymous=RateLimiter(settings.rate_limit_anonymous, parts.clock, "anonymous"),
-        client=RateLimiter(settings.rate_limit_client, parts.clock, "client"),
-        failed_auth=RateLimiter(settings.rate_limit_failed_auth, parts.clock, "failed_auth"),
-        registration=RateLimiter(settings.rate_limit_registration, parts.clock, "registration"),
+        anonymous=RateLimiter(settings.rate_limit_anonymous, parts.clock, "anonymous", portions),
+        client=RateLimiter(settings.rate_limit_client, parts.clock, "client", portions),
+        failed_auth=RateLimiter(settings.rate_limit_failed_auth, parts.clock, "failed_auth", portions, share=0),
+        registration=RateLimiter(settings.rate_limit_registration, parts.clock, "registration", portions, share=0),
     )
     return State(
         settings=settings,
@@ -360,6 +381,7 @@ def build_state(settings: Settings, catalog: Catalog, connection: Connection, pa
         metrics=parts.metrics,
         traces=parts.traces,
         repeats=RedisRepeats(connection),
+        unused=RedisUnused(connection, records.documents),
         broadcasts=RedisBroadcasts(connection),
         feed=RedisFeed(connection, parts.clock, moved=parts.metrics.event_relayed),
         limiters=limiters,
@@ -374,8 +396,15 @@ def background_jobs(state: State) -> list[Job]:
         Relaying(state["feed"]),
         Settling(context, state["directory"]),
         Broadcasting(context, state["broadcasts"]),
+        *_jobs_that_tidy(state),
         *jobs_that_send(state),
     ]
+
+
+def _jobs_that_tidy(state: State) -> list[Job]:
+    """What is only done where the settings ask for it."""
+    days = state["settings"].forget_unused_days
+    return [Forgetting(state["context"], state["directory"], state["unused"], days)] if days else []
 
 
 def jobs_that_send(state: State) -> list[Job]:

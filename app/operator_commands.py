@@ -1,18 +1,16 @@
 """`cds-server operator`: who works for the utility, also while servers run."""
 
 import contextlib
-import getpass
 from collections.abc import AsyncIterator, Callable
 from datetime import UTC, datetime
 from typing import Final
 
 from app.crypto.tokens import Randomness
 from app.domain import operators
-from app.domain.feed import Actor
 from app.errors import ConfigurationError
 from app.settings import Settings
 from app.store.operators import SCRIPTS, RedisOperators
-from app.upkeep import opened, require_store
+from app.upkeep import opened, require_store, somebody
 
 COLUMN: Final = "  "
 
@@ -31,15 +29,6 @@ async def store_of(settings: Settings) -> AsyncIterator[RedisOperators]:
     async with opened(settings) as (_, connection):
         await connection.load(SCRIPTS)
         yield RedisOperators(connection)
-
-
-def somebody() -> Actor:
-    """Who runs the command, for the audit log: whoever may do that on this machine may do everything."""
-    try:
-        name = getpass.getuser()
-    except (OSError, KeyError):  # the user of a container often has no name; up to Python 3.12 that was a KeyError
-        name = "unknown"
-    return Actor(name=name, role=operators.Role.ADMIN, via="cli")
 
 
 async def add(settings: Settings, name: str, role: str, show_key: Tell, tell: Tell) -> bool:

@@ -1,7 +1,8 @@
 """`cds-server serve`: the application under uvicorn, in one process or several, from the first request to the last.
 
-SIGTERM first turns the readiness to 503 and keeps serving for a moment, so that a load balancer can look away; then the
-listener closes, requests that are under way are finished, and the exit status is 0. Ctrl-C leaves the moment out.
+SIGTERM first turns the readiness to 503 and keeps serving for a moment, every answer the last one of its connection, so
+that load balancers and proxies go elsewhere. Then the listener closes without losing anybody who waits there, requests
+that are under way are finished, and the exit status is 0. Ctrl-C leaves the moment out.
 """
 
 import functools
@@ -31,6 +32,7 @@ from app.settings import Settings
 from app.store.embedded import EmbeddedStore
 from app.web.connections import Connection
 from app.web.counting import Board, Metrics
+from app.web.listening import Drain
 
 BACKLOG: Final = 2048
 KEEP_ALIVE_SECONDS: Final = 75
@@ -184,10 +186,12 @@ class OneProcess(Server):
         self._service = service
         self._drain_seconds = drain_seconds
         self._announce = announce
-        self._close_at: float | None = None
+        self._drain: Drain | None = None
+        self._listener: socket.socket | None = None
 
     def succeeds(self, listener: socket.socket) -> bool:
         """Serve until a signal comes; whether it got as far as serving."""
+        self._listener = listener
         try:
             self.run([listener])
         except SystemExit:
@@ -203,8 +207,9 @@ class OneProcess(Server):
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:  # noqa: ARG002 -- uvicorn's signature
         """A first SIGTERM begins to drain; whatever comes next closes, and Ctrl-C during that does not wait."""
-        if sig == signal.SIGTERM and not self._service.draining and not self.should_exit and self._drain_seconds:
-            self._close_at = time.monotonic() + self._drain_seconds
+        is_first = not self._service.draining and not self.should_exit
+        if sig == signal.SIGTERM and is_first and self._drain_seconds and self._listener:
+            self._drain = Drain(self._listener, self._drain_seconds)
         else:
             self.force_exit = self.force_exit or (self.should_exit and sig == signal.SIGINT)
             self.should_exit = True
@@ -212,7 +217,7 @@ class OneProcess(Server):
 
     async def on_tick(self, counter: int) -> bool:
         """Close when the moment is over; uvicorn asks ten times a second."""
-        if self._close_at is not None and time.monotonic() >= self._close_at:
+        if self._drain and self._drain.is_over():
             self.should_exit = True
         return await super().on_tick(counter)
 
@@ -243,7 +248,13 @@ class SeveralProcesses(Multiprocess):
         for process in self.processes:
             if process.pid is not None and process.process.is_alive():
                 os.kill(process.pid, signal.SIGUSR1)
-        deadline = time.monotonic() + self._drain_seconds
-        while time.monotonic() < deadline and not self.signal_queue:
+        drain = Drain(self.sockets[0], self._drain_seconds)
+        while not self.signal_queue and not drain.is_over():
             time.sleep(0.05)
         super().handle_term()
+
+    def terminate_all(self) -> None:
+        """Tell the workers to end, who close the listener; this process has it too, and nobody would answer there."""
+        for listener in self.sockets:
+            listener.close()
+        super().terminate_all()

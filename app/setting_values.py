@@ -23,6 +23,7 @@ STORE_SCHEMES = (
     "redis+cluster",
     "rediss+cluster",
     "redis+sentinel",
+    "rediss+sentinel",
 )
 FILE_SCHEMES = ("s3", "gs", "az")
 SMTP_PORTS = {"smtp": 587, "smtps": 465, "smtp+plain": 25}
@@ -103,8 +104,8 @@ def store_url(text: str) -> str:
         raise ValueError(f"needs embedded:PATH, unix:PATH, memory: or a URL that starts with one of {listed}")
     hosts, _, path = rest.removeprefix("//").partition("?")[0].partition("/")
     split_hosts(hosts)
-    if kind == "redis+sentinel" and not path.partition("/")[0]:
-        raise ValueError("needs the service after the hosts: redis+sentinel://host:port,host:port/service")
+    if kind.endswith("+sentinel") and not path.partition("/")[0]:
+        raise ValueError(f"needs the service after the hosts: {kind}://host:port,host:port/service")
     return text
 
 
@@ -202,6 +203,19 @@ def whole_number(least: int, most: int) -> Callable[[str], int]:
     def parse(text: str) -> int:
         if not re.fullmatch(r"[0-9]{1,12}", text) or not least <= int(text) <= most:
             raise ValueError(f"needs a whole number from {least} to {most}")
+        return int(text)
+
+    return parse
+
+
+def days_or_off(least: int, most: int) -> Callable[[str], int | None]:
+    """A parser of whole numbers of days; `off` is None."""
+
+    def parse(text: str) -> int | None:
+        if text.lower() == "off":
+            return None
+        if not re.fullmatch(r"[0-9]{1,6}", text) or not least <= int(text) <= most:
+            raise ValueError(f"needs a whole number of days from {least} to {most}, or off")
         return int(text)
 
     return parse

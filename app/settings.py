@@ -66,8 +66,17 @@ TABLE: tuple[Setting, ...] = (
         "embedded:.data/store",
         "URL",
         "Where objects are kept: embedded:PATH, unix:PATH, redis://, rediss://, redis+cluster://, rediss+cluster://,"
-        " redis+sentinel://host:port,host:port/service or memory: (lost at the end).",
+        " redis+sentinel://host:port,host:port/service, rediss+sentinel:// or memory: (lost at the end).",
         values.store_url,
+    ),
+    Setting(
+        "CDS_STORE_PASSWORD_FILE",
+        "store_password_file",
+        "",
+        "path",
+        "A file with the password of the store, read again for every new connection, so that a new password counts"
+        " without a restart; the user, if there is one, stays in CDS_STORE_URL (redis://user@host).",
+        values.path,
     ),
     Setting(
         "CDS_STORE_WAIT_REPLICAS",
@@ -266,6 +275,14 @@ TABLE: tuple[Setting, ...] = (
         values.rate_limit,
     ),
     Setting(
+        "CDS_FORGET_UNUSED",
+        "forget_unused_days",
+        "off",
+        "days or off",
+        "After how many days a registration is forgotten with which nobody has ever done anything; at least 7.",
+        values.days_or_off(7, 3650),
+    ),
+    Setting(
         "CDS_TRUSTED_PROXIES",
         "trusted_proxies",
         "",
@@ -345,6 +362,7 @@ class Settings:
     public_url: str
     catalog: Path | None
     store_url: str = field(repr=False)
+    store_password_file: Path | None
     store_wait_replicas: int
     files_url: str = field(repr=False)
     secret_keys: str | None = field(repr=False)
@@ -368,6 +386,7 @@ class Settings:
     rate_limit_client: RateLimit | None
     rate_limit_failed_auth: RateLimit | None
     rate_limit_registration: RateLimit | None
+    forget_unused_days: int | None
     trusted_proxies: tuple[IpNetwork, ...]
     max_body_bytes: int
     max_attachments_bytes: int
@@ -427,6 +446,8 @@ def contradictions(settings: Settings) -> list[str]:
         problems.append("CDS_WORKERS needs to be 1 with CDS_FILES_URL=memory:, because memory is not shared.")
     if settings.store_wait_replicas and own_store:
         problems.append("CDS_STORE_WAIT_REPLICAS needs to be 0 with this CDS_STORE_URL, because it has no replicas.")
+    if settings.store_password_file and settings.store_url.startswith(("embedded:", "memory:", "unix:")):
+        problems.append("CDS_STORE_PASSWORD_FILE is for stores that are asked over the network; leave it out.")
     for who in ("operator", "user"):
         problems += incomplete(settings, *(f"{who}_oidc_{part}" for part in ("issuer", "client_id", "client_secret")))
     return problems + incomplete(settings, "smtp_url", "mail_from")

@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import getpass
 import time
 from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import dataclass
@@ -14,6 +15,8 @@ from joserfc.jwk import OctKey
 from app.crypto import key_files, signing_rotation
 from app.crypto.sealing import Sealer
 from app.crypto.secret_keys import HOW_TO_MAKE_ONE, load_secret_keys, new_key
+from app.domain.feed import Actor
+from app.domain.operators import Role
 from app.errors import ConfigurationError
 from app.settings import Settings
 from app.store import registrations, rotation
@@ -21,7 +24,7 @@ from app.store import reindex as reindexing
 from app.store.connect import StoreConnection, connect
 from app.store.connection import Connection
 from app.store.documents import Documents
-from app.store.schema import require_compatible
+from app.store.schema import VERSION, require_compatible, settle
 
 SETTLE_SECONDS: Final = 30.0
 """How long a change may be under way in a server that sealed a secret just before it saw the new key: longer than the
@@ -119,10 +122,13 @@ async def reindex(settings: Settings, tell: Tell) -> bool:
     async with opened(settings) as (store, connection):
         documents = Documents(settings.public_url)
         done = await reindexing.Reindexer(store.client, connection, documents, progress).run()
+        is_settled_now = not done.unreadable and await settle(connection)
     tell(
         f"{many(done.objects, 'object')} of {many(done.registrations, 'registration')} and "
         f"{many(done.indexes, 'index', 'indexes')} looked at, {many(done.mended, 'entry', 'entries')} put right."
     )
+    if is_settled_now:
+        tell(f"The store is settled on schema version {VERSION}: servers of the one before do not start any more.")
     for problem in done.unreadable[:_PROBLEMS_TOLD]:
         tell(f"Not an object of ours: {problem}")
     if done.unreadable:
@@ -131,8 +137,8 @@ async def reindex(settings: Settings, tell: Tell) -> bool:
 
 
 @contextlib.asynccontextmanager
-async def opened(settings: Settings) -> AsyncIterator[tuple[StoreConnection, Connection]]:
-    """The store of the settings, also beside a running server.
+async def opened(settings: Settings, *, importing: bool = False) -> AsyncIterator[tuple[StoreConnection, Connection]]:
+    """The store of the settings, also beside a running server; `importing` says that a half of it may be there.
 
     Raises:
         ConfigurationError: It does not suit.
@@ -142,7 +148,7 @@ async def opened(settings: Settings) -> AsyncIterator[tuple[StoreConnection, Con
     connection = Connection(store.client, wait_replicas=store.wait_replicas)
     try:
         await connection.load((*rotation.SCRIPTS, *reindexing.SCRIPTS))
-        await require_compatible(connection)
+        await require_compatible(connection, importing=importing)
         yield store, connection
     finally:
         await connection.close()
@@ -159,6 +165,15 @@ def require_store(settings: Settings) -> None:
     directory = Path(rest.removeprefix("//"))
     if kind == "embedded" and not (directory / "owner.lock").exists():
         raise ConfigurationError([f"CDS_STORE_URL: there is no store in {directory.absolute()}."])
+
+
+def somebody() -> Actor:
+    """Who runs the command, for the audit log: whoever may do that on this machine may do everything."""
+    try:
+        name = getpass.getuser()
+    except (OSError, KeyError):  # the user of a container often has no name; up to Python 3.12 that was a KeyError
+        name = "unknown"
+    return Actor(name=name, role=Role.ADMIN, via="cli")
 
 
 def how_to_add_a_key(settings: Settings) -> str:

@@ -12,6 +12,7 @@ import httpx
 import msgspec
 import pytest
 import structlog
+from hypothesis import HealthCheck, settings
 
 from app.catalog import Catalog, load_catalog
 from app.domain.context import Context
@@ -23,9 +24,19 @@ from app.settings import Settings
 from app.store.connect import StoreConnection
 from app.store.connection import Connection
 from tests.openapi_recorder import Recorder
+from tests.patience import wait_for_answers
 from tests.stores import spare_store
 
-pytest_plugins = ["tests.clause_report"]
+pytest_plugins = ["tests.clause_report", "tests.rendered_once"]
+
+wait_for_answers()
+settings.register_profile(
+    "same every time",  # also on a busy machine; CDS_TEST_CHANCE=1 tries other values each time
+    deadline=None,
+    derandomize="CDS_TEST_CHANCE" not in os.environ,
+    suppress_health_check=[HealthCheck.too_slow],
+)
+settings.load_profile("same every time")
 
 PUBLIC_URL = "https://utility.example"
 ADMIN_SCOPE = "cds_client_admin"
@@ -205,11 +216,12 @@ async def make_server(demo_catalog: Catalog, clock: Clock) -> AsyncIterator[Make
             operator_identity_provider: IdentityProvider | None = None,
             **environment: str,
         ) -> Server:
-            settings = Settings.from_environment(
+            used = Settings.from_environment(
                 {
                     "CDS_PUBLIC_URL": PUBLIC_URL,
                     "CDS_STORE_URL": "memory:",
                     "CDS_FILES_URL": "memory:",
+                    "CDS_RATE_LIMIT_ANONYMOUS": "off",
                     "CDS_RATE_LIMIT_REGISTRATION": "off",
                     "CDS_RATE_LIMIT_FAILED_AUTH": "off",
                     "CDS_RATE_LIMIT_CLIENT": "off",
@@ -221,11 +233,12 @@ async def make_server(demo_catalog: Catalog, clock: Clock) -> AsyncIterator[Make
             parts = Parts(
                 now=clock,
                 clock=clock.monotonic,
+                store_clock=clock.monotonic,
                 store=own,
                 identity_provider=identity_provider,
                 operator_identity_provider=operator_identity_provider,
             )
-            service = Service(settings, catalog or demo_catalog, parts)
+            service = Service(used, catalog or demo_catalog, parts)
             if store is None:
                 stack.push_async_callback(own.close)
             await service.start()
@@ -235,7 +248,7 @@ async def make_server(demo_catalog: Catalog, clock: Clock) -> AsyncIterator[Make
                 app = Recorder(service)
                 stack.callback(app.require_described)
             transport = httpx.ASGITransport(app=app, raise_app_exceptions=False)
-            http = await stack.enter_async_context(httpx.AsyncClient(transport=transport, base_url=settings.public_url))
+            http = await stack.enter_async_context(httpx.AsyncClient(transport=transport, base_url=used.public_url))
             return Server(service, http, clock)
 
         yield make

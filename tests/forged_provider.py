@@ -17,13 +17,13 @@ from joserfc.jwk import ECKey, OctKey
 from app.identity.provider import Agreement, OpenIdProvider
 from app.schemas.encoding import encode
 from tests.conftest import PUBLIC_URL, Clock
+from tests.patience import SECONDS
 
 ISSUER: Final = "https://login.example"
 CLIENT_ID: Final = "cds server"
 CLIENT_SECRET: Final = "s+e/c:r%et"
 CALLBACK: Final = f"{PUBLIC_URL}/oauth/oidc/callback"
 SUBJECT: Final = "customer-4711"
-PATIENCE_SECONDS: Final = 0.3
 
 
 class ForgedProvider:
@@ -44,19 +44,29 @@ class ForgedProvider:
         self.answers: dict[str, Callable[[], httpx.Response]] = {}
         self.sign: Callable[[dict[str, Any], bytes], str] = self.honestly
         self.is_down = False
-        self.delay_seconds = 0.0
+        self.is_silent = False
         self.asked: list[str] = []
         self._codes: dict[str, dict[str, str]] = {}
+        self._seen: list[OpenIdProvider] = []
 
     def as_seen_by_the_server(self) -> OpenIdProvider:
         """The client side, which is the one under test."""
         agreement = Agreement(ISSUER, CLIENT_ID, CLIENT_SECRET, self.callback)
-        return OpenIdProvider(
-            agreement,
-            self.clock.monotonic,
-            transport=httpx.MockTransport(self._answer),
-            timeout_seconds=PATIENCE_SECONDS,
-        )
+        transport = httpx.MockTransport(self._answer)
+        self._seen.append(OpenIdProvider(agreement, self.clock.monotonic, transport=transport, timeout_seconds=SECONDS))
+        return self._seen[-1]
+
+    def fall_silent(self) -> None:
+        """Answer nothing any more; whoever asks is made to give up soon."""
+        self.is_silent = True
+        for one in self._seen:
+            one._timeout_seconds = 0.05  # noqa: SLF001 -- known at the start only, when nobody may be impatient
+
+    def recover(self) -> None:
+        """Answer again, and be waited for."""
+        self.is_down = self.is_silent = False
+        for one in self._seen:
+            one._timeout_seconds = SECONDS  # noqa: SLF001 -- see above
 
     def authorize(self, location: str, **instead: str | None) -> str:
         """What a user's sign-in makes of an authorization request: the path at our server to come back to."""
@@ -72,7 +82,8 @@ class ForgedProvider:
         assert "cookie" not in request.headers
         if self.is_down:
             raise httpx.ConnectError("nobody there", request=request)
-        await asyncio.sleep(self.delay_seconds)
+        if self.is_silent:
+            await asyncio.sleep(3600)
         if request.url.path in self.answers:
             return self.answers[request.url.path]()
         match request.url.path:

@@ -10,7 +10,6 @@ import contextlib
 import os
 import shutil
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -20,10 +19,11 @@ from pathlib import Path
 
 import httpx
 
+from tests.patience import SECONDS
+from tests.ports import free_port
+
 REPOSITORY = Path(__file__).parent.parent
 COMMAND = (sys.executable, "-c", "from app.cli import main; main()", "serve", "--host", "127.0.0.1", "--drain", "0")
-START_SECONDS = 120.0
-STOP_SECONDS = 20.0
 UNLIMITED = {f"CDS_RATE_LIMIT_{name}": "off" for name in ("ANONYMOUS", "CLIENT", "FAILED_AUTH", "REGISTRATION")}
 
 
@@ -66,7 +66,7 @@ def live_server(directory: Path, *, catalog: Path | None = None, port: int = 0, 
 
 def wait_until_ready(server: subprocess.Popen[bytes], url: str, log: Path, *, path: str = "/readyz") -> None:
     """Wait for the first 200 of `path`; fails with the log when there is none."""
-    deadline = time.monotonic() + START_SECONDS
+    deadline = time.monotonic() + SECONDS
     while server.poll() is None and time.monotonic() < deadline:
         with contextlib.suppress(httpx.TransportError):
             if httpx.get(f"{url}{path}", trust_env=False).is_success:
@@ -79,20 +79,12 @@ def stop(server: subprocess.Popen[bytes]) -> None:
     """End the server as an operator does; a test that finds it stuck fails."""
     server.send_signal(signal.SIGTERM)
     try:
-        status = server.wait(STOP_SECONDS)
+        status = server.wait(SECONDS)
     except subprocess.TimeoutExpired:
         server.kill()
         server.wait()
         raise
     assert status == 0, f"the server ended with {status}"
-
-
-def free_port() -> int:
-    """A loopback port that was free a moment ago."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
 
 
 def edited_demo(directory: Path, edits: Mapping[str, str]) -> Path:

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 TESTS = Path(__file__).parent
-NPM_SECONDS = 180
+NPM_SECONDS = 600
 
 
 def require_node(project: Path) -> str:

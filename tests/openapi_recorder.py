@@ -38,6 +38,9 @@ EXTENDED = {
 }
 """Schemas of objects that catalogs may extend; all others have to name every member that is served."""
 
+ANY_METHOD = "/oauth/forward-auth"
+"""Asked with whatever method a request has that a gateway has got."""
+
 BASE = "urn:openapi"
 _JSON = re.compile(r"application/(?:[a-z-]+\+)?json")
 
@@ -62,7 +65,7 @@ class Description:
     def operation(self, method: str, path: str) -> dict[str, Any] | None:
         """What is said about a request; None when nothing is."""
         template = self.template(path)
-        method = "get" if method == "HEAD" else method.lower()
+        method = "get" if method == "HEAD" or path == ANY_METHOD else method.lower()
         found: dict[str, Any] | None = self.document["paths"].get(template, {}).get(method)
         return found
 

@@ -6,8 +6,9 @@ import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
-from tests.live_server import free_port, wait_until_ready
+from tests.live_server import wait_until_ready
 from tests.node import TESTS, require_node
+from tests.ports import free_port
 
 PROJECT = TESTS / "oidc_provider"
 CLIENT_ID = "cds server"

@@ -13,9 +13,7 @@ import atexit
 import contextlib
 import functools
 import itertools
-import random
 import shutil
-import socket
 import subprocess
 import tempfile
 import time
@@ -32,12 +30,15 @@ from redis.exceptions import RedisError
 
 from app.store.connect import StoreConnection, client_options, connect
 from app.store.embedded import find_binary
+from tests.patience import SECONDS
+from tests.ports import free_port
 
 KINDS = ("fakeredis", "valkey", "cluster", "sentinel")
-READY_SECONDS = 20.0
 SLOTS = 16384
 PRIMARIES = 3
 SERVICE = "cds"
+STEADY_MS = 60_000
+"""How long a server may be silent where no test is about its end: processes of a busy machine rest for seconds."""
 
 
 @dataclass
@@ -58,12 +59,16 @@ class Servers:
         folder = self.directory / str(len(self.processes))
         folder.mkdir()
         command = [find_binary(), *([mode] if mode else []), *arguments, "--dir", str(folder), "--logfile", "log"]
-        self.processes.append(subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL))
+        self.processes.append(_spawned(command))
 
     def kill(self, number: int) -> None:
         """End a process as a crash would."""
         self.processes[number].kill()
         self.processes[number].wait()
+
+    def run_again(self, number: int) -> None:
+        """Start a process that has ended once more, with what it left on disk."""
+        self.processes[number] = _spawned(self.processes[number].args)
 
     def stop(self) -> None:
         """End all processes and forget their files."""
@@ -72,6 +77,10 @@ class Servers:
         for process in self.processes:
             process.wait()
         shutil.rmtree(self.directory, ignore_errors=True)
+
+
+def _spawned(command: Any) -> subprocess.Popen[bytes]:
+    return subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL)
 
 
 def start_valkey(path: Path | None = None) -> Servers:
@@ -113,7 +122,7 @@ async def spare_store() -> StoreConnection:
     return StoreConnection(client, is_cluster=False, wait_replicas=0)
 
 
-def start_cluster(replicas: int = 0, node_timeout_ms: int = 5000) -> Servers:
+def start_cluster(replicas: int = 0, node_timeout_ms: int = STEADY_MS) -> Servers:
     """Three primaries (processes 0 to 2) on loopback that share the slots, then their replicas in the same order."""
     servers = Servers()
     servers.ports = [free_port() for _ in range(PRIMARIES * (1 + replicas))]
@@ -155,32 +164,42 @@ def knows_all(node: "Redis[Any]", count: int) -> bool:
     return facts["cluster_state"] == "ok" and int(facts["cluster_known_nodes"]) == count
 
 
-def start_sentinel() -> Servers:
-    """A primary (process 0), its replica (1) and one sentinel (2) that fails over after 0.8 s."""
+def start_sentinel(replicas: int = 1, sentinels: int = 1, down_after_ms: int = 800) -> Servers:
+    """A primary (process 0), its replicas, and then sentinels, most of which fail over when it has been silent."""
     servers = Servers()
-    servers.ports = [free_port() for _ in range(3)]
-    primary, replica, sentinel = map(str, servers.ports)
+    servers.ports = [free_port() for _ in range(1 + replicas + sentinels)]
+    primary = str(servers.ports[0])
     common = ("--bind", "127.0.0.1", "--save", "", "--repl-diskless-sync-delay", "0")
     servers.run("--port", primary, *common)
-    servers.run("--port", replica, *common, "--replicaof", "127.0.0.1", primary)
-    configuration = servers.directory / "sentinel.conf"
-    configuration.write_text(
-        f"sentinel monitor {SERVICE} 127.0.0.1 {primary} 1\n"
-        f"sentinel down-after-milliseconds {SERVICE} 800\n"
-        f"sentinel failover-timeout {SERVICE} 5000\n"
-    )
-    with contextlib.closing(Redis(port=int(replica))) as redis:
-        wait_until(lambda: redis.info("replication")["master_link_status"] == "up")
-    servers.run(str(configuration), "--sentinel", "--port", sentinel, "--bind", "127.0.0.1")
-    with contextlib.closing(Redis(port=int(sentinel))) as redis:
-        wait_until(lambda: redis.sentinel_masters()[SERVICE]["num-slaves"] == 1)
-    servers.url = f"redis+sentinel://127.0.0.1:{sentinel}/{SERVICE}"
+    for port in servers.ports[1 : 1 + replicas]:
+        servers.run("--port", str(port), *common, "--replicaof", "127.0.0.1", primary)
+    for port in servers.ports[1 : 1 + replicas]:
+        with contextlib.closing(Redis(port=port)) as redis:
+            wait_until(lambda redis=redis: redis.info("replication")["master_link_status"] == "up")
+    for port in servers.ports[1 + replicas :]:
+        configuration = servers.directory / f"sentinel-{port}.conf"
+        configuration.write_text(
+            f"sentinel monitor {SERVICE} 127.0.0.1 {primary} {sentinels // 2 + 1}\n"
+            f"sentinel down-after-milliseconds {SERVICE} {down_after_ms}\n"
+            f"sentinel failover-timeout {SERVICE} 5000\n"
+        )
+        servers.run(str(configuration), "--sentinel", "--port", str(port), "--bind", "127.0.0.1")
+    for port in servers.ports[1 + replicas :]:
+        with contextlib.closing(Redis(port=port)) as redis:
+            wait_until(lambda redis=redis: _knows_its_own(redis, replicas, sentinels))
+    hosts = ",".join(f"127.0.0.1:{port}" for port in servers.ports[1 + replicas :])
+    servers.url = f"redis+sentinel://{hosts}/{SERVICE}"
     return servers
+
+
+def _knows_its_own(sentinel: "Redis[Any]", replicas: int, sentinels: int) -> bool:
+    facts = sentinel.sentinel_masters()[SERVICE]
+    return facts["num-slaves"] == replicas and facts["num-other-sentinels"] == sentinels - 1
 
 
 def wait_until(holds: Callable[[], object]) -> None:
     """Return as soon as `holds()` is true; a store that does not answer counts as not yet."""
-    deadline = time.monotonic() + READY_SECONDS
+    deadline = time.monotonic() + SECONDS
     while True:
         with contextlib.suppress(RedisError, OSError):
             if holds():
@@ -190,25 +209,15 @@ def wait_until(holds: Callable[[], object]) -> None:
         time.sleep(0.02)
 
 
-_given: set[int] = set()
-
-
-def free_port() -> int:
-    """A port below the range from which the system gives ports to others, each once."""
-    while True:
-        port = random.randint(20000, 32000)  # noqa: S311 -- any will do
-        if port in _given:
-            continue
-        _given.add(port)
-        with contextlib.suppress(OSError), socket.socket() as probe:
-            probe.bind(("127.0.0.1", port))
-            return port
+def steady_sentinel() -> Servers:
+    """One that takes a machine that is busy for one that is busy, and leaves the primary where it is."""
+    return start_sentinel(down_after_ms=STEADY_MS)
 
 
 @functools.cache
 def shared(kind: str) -> Servers:
     """The servers of a kind that all tests of this process share."""
-    return {"valkey": start_valkey, "cluster": start_cluster, "sentinel": start_sentinel}[kind]()
+    return {"valkey": start_valkey, "cluster": start_cluster, "sentinel": steady_sentinel}[kind]()
 
 
 def url_of(kind: str) -> str:

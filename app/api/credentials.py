@@ -6,6 +6,7 @@ from datetime import datetime
 from starlette.requests import Request
 from starlette.responses import Response
 
+from app.api.repeating import make_once
 from app.catalog import CLIENT_ADMIN
 from app.crypto.tokens import local_id
 from app.domain import credentials
@@ -50,10 +51,17 @@ async def get_credential(request: Request[State]) -> Response:
 
 
 async def post_credential(request: Request[State]) -> Response:
-    """Create a Credential (7.5): 201 with the whole object."""
+    """Create a Credential (7.5): 201 with the whole object. With an Idempotency-Key it is the same one each time."""
     access = bearer(request, CLIENT_ADMIN)
     submitted = await read_json(request)
-    credential = await credentials.create(request.state["context"], access, submitted.get("client_id"))
+    client_id = submitted.get("client_id")
+    credential = await make_once(
+        request, access, submitted, Credential, lambda guarded: credentials.create(guarded, access, client_id)
+    )
+    if isinstance(credential, str):
+        return json_answer(
+            await request.state["context"].records.document(access, Wanted(Credential, credential)), status=201
+        )
     return json_answer(document_of(credential), status=201)
 
 

@@ -5,10 +5,12 @@ from typing import Final
 from starlette.requests import Request
 from starlette.responses import Response
 
+from app.api.repeating import make_once
 from app.catalog import CLIENT_ADMIN
 from app.domain import messages, messages_creation
 from app.domain.records import Access, Page
 from app.schemas.encoding import encode
+from app.schemas.messages import Message
 from app.web.access import bearer
 from app.web.attachments import message_answer
 from app.web.bodies import read_json
@@ -44,13 +46,19 @@ def _list_members(request: Request[State], name: str, page: Page) -> bytes:
 
 
 async def post_message(request: Request[State]) -> Response:
-    """POST: a Message from the Client (6.9)."""
+    """POST: a Message from the Client (6.9). With an Idempotency-Key it is the same one, however often it is posted."""
     access = bearer(request, CLIENT_ADMIN)
     context = request.state["context"]
     submitted = await read_json(request, limit_bytes=await _body_limit_bytes(request, access))
-    message = await messages_creation.create(context, access, submitted)
-    location = [(b"location", message.uri.encode())]
-    return message_answer(context.files, access.registration_id, encode(message), status=201, headers=location)
+    message = await make_once(
+        request, access, submitted, Message, lambda guarded: messages_creation.create(guarded, access, submitted)
+    )
+    if isinstance(message, str):
+        document, uri = await messages.get_message(context, access, message), context.links.message(message)
+    else:
+        document, uri = encode(message), message.uri
+    location = [(b"location", uri.encode())]
+    return message_answer(context.files, access.registration_id, document, status=201, headers=location)
 
 
 async def _body_limit_bytes(request: Request[State], access: Access) -> int:

@@ -110,18 +110,18 @@ def _oidc_path(request: Request[State], next_: str) -> str:
 async def _with_key(request: Request[State], key: str) -> Newcomer:
     """The operator whose key it is. Failures count against the source.
 
+    An attempt is spent first and given back when the key is right.
+
     Raises:
         WrongLogin: It is nobody's, or nobody's who works here.
         TooManyRequests: There have been too many failures.
     """
     state = request.state
     failures, address = state["limiters"].failed_auth, address_of(request)
-    failures.require_room(address)
-    try:
-        return await operator_sessions.with_key(state["operators"], key, now=state["now"]())
-    except WrongLogin:
-        failures.hit(address)
-        raise
+    await failures.spend(address)
+    newcomer = await operator_sessions.with_key(state["operators"], key, now=state["now"]())
+    failures.give_back(address)
+    return newcomer
 
 
 def _form(request: Request[State], *, next_: str, failure: str = "") -> Answer:

@@ -2,13 +2,19 @@
 
 A sealed secret is a compact JWE (RFC 7516; `dir` and `A256GCM`). Its protected header names the key (`kid`) and the
 `credential_id`, so a sealed secret that was copied to another Credential does not open.
+
+joserfc opens them. They are put together here, because a registration seals one per Client Object and the general way,
+which works everything out anew for each, takes five times as long.
 """
 
 import base64
+import binascii
+import os
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, Final
 
 import msgspec
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from joserfc import jwe
 from joserfc.errors import JoseError
 from joserfc.jwk import OctKey
@@ -18,6 +24,11 @@ from app.errors import ServerError
 
 ALGORITHMS = ("dir", "A256GCM")
 BINDING = "credential_id"
+
+_NONCE_BYTES: Final = 12
+"""96 random bits per secret, as RFC 7518 5.3 wants them."""
+_TAG_BYTES: Final = 16
+_URL_SAFE: Final = bytes.maketrans(b"+/", b"-_")
 
 
 def never() -> None:
@@ -45,9 +56,19 @@ class Sealer:
 
     def seal(self, plain: str, *, credential_id: str) -> str:
         """`plain` as it may stand in the store."""
+        return self.seal_all([(credential_id, plain)])[0]
+
+    def seal_all(self, secrets: Sequence[tuple[str, str]]) -> list[str]:
+        """Secrets as they may stand in the store: those of these Credentials, given as pairs of id and secret."""
         self._follow()
-        header = {"alg": "dir", "enc": "A256GCM", "kid": self._first.kid, BINDING: credential_id}
-        return jwe.encrypt_compact(header, plain.encode(), self._first, registry=self._registry)
+        return [self._seal(credential_id, plain.encode()) for credential_id, plain in secrets]
+
+    def _seal(self, credential_id: str, plain: bytes) -> str:
+        header = _encoded(self._header + msgspec.json.encode(credential_id) + b"}")
+        nonce = os.urandom(_NONCE_BYTES)
+        sealed = self._cipher.encrypt(nonce, plain, header)
+        parts = (header, b"", _encoded(nonce), _encoded(sealed[:-_TAG_BYTES]), _encoded(sealed[-_TAG_BYTES:]))
+        return b".".join(parts).decode()
 
     def open(self, sealed: str, *, credential_id: str) -> str:
         """What was sealed for this Credential.
@@ -85,6 +106,14 @@ class Sealer:
     def _use(self, keys: Sequence[OctKey]) -> None:
         self._first = keys[0]
         self._by_id = {key.kid: key for key in keys}
+        self._cipher = AESGCM(self._first.raw_value)
+        named = msgspec.json.encode({"alg": ALGORITHMS[0], "enc": ALGORITHMS[1], "kid": self._first.kid, BINDING: ""})
+        self._header = named.removesuffix(b'""}')
+
+
+def _encoded(part: bytes) -> bytes:
+    """base64url without the padding at its end (RFC 7515 2)."""
+    return binascii.b2a_base64(part, newline=False).translate(_URL_SAFE).rstrip(b"=")
 
 
 def header_of(sealed: str) -> dict[str, Any]:

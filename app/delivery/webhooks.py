@@ -10,7 +10,8 @@ Source: Standard Webhooks 1.0, "Signature scheme", "Webhook headers", "Server-si
 
 import asyncio
 import ssl
-from datetime import datetime
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
 from http.cookiejar import DefaultCookiePolicy
 from typing import Final
 
@@ -24,6 +25,8 @@ ATTEMPT_SECONDS: Final = 10.0
 
 MAX_ANSWER_BYTES: Final = 4096
 """What is read of an answer, so that its connection can be used again; one that says more is cut off."""
+
+MAX_RETRY_AFTER_DIGITS: Final = 9
 
 _CONNECTIONS: Final = httpx.Limits(max_connections=200, max_keepalive_connections=50, keepalive_expiry=30)
 
@@ -81,7 +84,21 @@ class HttpSender:
                 read += len(chunk)
                 if read > MAX_ANSWER_BYTES:
                     break
-            return Answer(response.status_code)
+            return Answer(response.status_code, retry_after_seconds=retry_after(response.headers, now))
+
+
+def retry_after(headers: httpx.Headers, now: datetime) -> int:
+    """The seconds that `Retry-After` asks for, as a number or as a date (RFC 9110 10.2.3); 0 for what is neither."""
+    asked = headers.get("retry-after", "").strip()
+    if asked.isascii() and asked.isdecimal():
+        return int(asked[:MAX_RETRY_AFTER_DIGITS])
+    try:
+        moment = parsedate_to_datetime(asked)
+    except ValueError:
+        return 0
+    if moment.tzinfo is None:  # what "-0000" says: UTC
+        moment = moment.replace(tzinfo=UTC)
+    return max(0, int((moment - now).total_seconds()))
 
 
 def headers_of(taken: TakenDelivery, now: datetime) -> dict[str, str]:

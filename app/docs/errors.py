@@ -30,6 +30,8 @@ WHAT_TO_DO: Final = {
     "cds_grant_id_invalid_user": "The Grant is meant for somebody else. Send prompt=login so that the user can change"
     " accounts.",
     "invalid_token": "Get a new access token. If it fails again, the Grant behind it has ended.",
+    "gateway_key_refused": "Only gateways of the utility ask there, with a key of the role introspector in the"
+    " Proxy-Authorization header.",
     "insufficient_role": "Ask an admin of the utility for a key of the role that error_description names.",
     "insufficient_scope": "Get a token for the scope that WWW-Authenticate names.",
     "invalid_signature": "Only systems of the utility call there. Sign webhook-id, webhook-timestamp and the body with"

@@ -33,6 +33,9 @@ CREATED: Final = "broadcasts.create"
 
 PAGE_SIZE: Final = 50
 SHARDS_AT_ONCE: Final = 4
+_LOCAL_ID_LENGTH: Final = 17
+"""Of the Messages of broadcasts: a letter, and what a broadcast_id has behind its own."""
+
 BATCH: Final = 32
 """Registrations of a shard that are looked at together. With so many Messages on their way at once (128) the store is
 busy, and a request that comes in between waits for a few milliseconds."""
@@ -246,6 +249,11 @@ def message_of(context: Context, broadcast: Broadcast, registration_id: str, now
         related_uri=broadcast.related_uri or UNSET,
         related_type=broadcast.related_type or UNSET,
     )
+
+
+def is_of_broadcast(message_id: str) -> bool:
+    """Whether a Message came with a broadcast: its id is as long as that of one, those of others are shorter."""
+    return len(message_id.partition("-")[2]) == _LOCAL_ID_LENGTH
 
 
 def _draft(context: Context, actor: Actor | None, submitted: Mapping[str, Any], now: datetime) -> Broadcast:

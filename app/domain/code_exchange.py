@@ -4,10 +4,11 @@ What comes with a code is checked before it is used up: whoever has copied one a
 its owner, nor end what its owner got for it.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
+from app.domain.admission import Admitted
 from app.domain.context import Context
 from app.domain.pkce import is_answered
 from app.domain.records import CodeFacts
@@ -61,7 +62,7 @@ async def exchange(
     request: CodeRequest,
     *,
     now: datetime,
-    admitted: Callable[[], None],
+    admitted: Admitted,
 ) -> UserAccess:
     """Exchange a code for an access token, and for a refresh token if the Client Object may have one. Two round trips.
 
@@ -86,11 +87,11 @@ async def exchange(
         if presented is None:
             raise InvalidClient(REFUSED)
         require_caller(login, presented.client.object, AUTHORIZATION_CODE)
-        admission.authenticated()
+        await admission.authenticated()
         if presented.facts is None or presented.grant is None or presented.facts.client_id != login.client_id:
             raise InvalidGrant(_UNKNOWN, field="code")
         _require_bound(presented.facts, request, login)
-        admission.presented()
+        await admission.presented()
         if presented.is_copy:
             await store.end_copied_code(login, request.code, now=now)
             raise InvalidGrant(_UNKNOWN, field="code", detail=_COPIED)

@@ -34,8 +34,12 @@ last pause is the last."""
 JITTER: Final = 0.2
 """By how much of itself a pause may be longer, so that what failed together is not tried together."""
 
-LEASE_SECONDS: Final = 60
-"""For how long whoever takes a delivery has it alone: longer than any attempt lasts."""
+LEASE_SECONDS: Final = 15
+"""For how long whoever takes a delivery has it alone: longer than any attempt lasts. So long it rests when its process
+dies."""
+
+LONGEST_RETRY_AFTER_SECONDS: Final = 3600
+"""What an endpoint may ask for with `Retry-After`, at most; it never makes a pause shorter."""
 
 PAGE_SIZE: Final = 50
 KEPT_DAYS: Final = 3
@@ -143,6 +147,8 @@ class Answer(NamedTuple):
     status_code: int | None
     error: str = ""
     """Why nothing was answered, in our own words."""
+    retry_after_seconds: int = 0
+    """How long it wants to be left alone."""
 
     @property
     def accepted(self) -> bool:
@@ -312,7 +318,7 @@ def after_attempt(taken: TakenDelivery, answer: Answer, now: datetime, jitter: C
     error = answer.error or f"The endpoint answered {answer.status_code}."
     if answer.gone or taken.attempts > len(PAUSES_SECONDS):
         return Outcome(status=DeliveryStatus.DEAD, last_attempt=now, last_status_code=code, last_error=error)
-    pause = PAUSES_SECONDS[taken.attempts - 1]
+    pause = max(PAUSES_SECONDS[taken.attempts - 1], min(answer.retry_after_seconds, LONGEST_RETRY_AFTER_SECONDS))
     again = now + timedelta(seconds=round(pause * (1 + JITTER * jitter())))
     return Outcome(
         status=DeliveryStatus.WAITING, last_attempt=now, last_status_code=code, last_error=error, again=again

@@ -9,6 +9,7 @@ from typing import Final
 EVENT_TYPES: Final = {
     "registration.created": "Somebody has registered.",
     "registration.modified": "An operator has suspended a registration, let it back in, or noted something.",
+    "registration.deleted": "A registration that nobody had ever used is forgotten.",
     "client.created": "A Client Object has come into being, at registration or because production was approved.",
     "client.modified": "A Client Object has changed, by its Client or by an operator.",
     "message.created": "There is a new Message, of a Client or of the Server.",

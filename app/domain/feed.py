@@ -12,6 +12,10 @@ from msgspec import Struct
 
 FEED_PAGE: Final = 100
 
+TAKEOVER_SECONDS: Final = 15
+"""How long whoever took events may be busy with them; then somebody else gets them too. What comes of an event comes of
+it once, so being told too early costs nothing but work."""
+
 Via = Literal["api", "console", "cli", "callback", "server"]
 """How somebody came in; `callback` is a system that answers a signed request of its own accord, `server` is this
 service itself."""
@@ -105,9 +109,12 @@ class Feed(Protocol):
         """
 
     async def take(
-        self, group: Group, consumer: str, *, limit: int = FEED_PAGE, idle_seconds: int = 60
+        self, group: Group, consumer: str, *, limit: int = FEED_PAGE, idle_seconds: int = TAKEOVER_SECONDS
     ) -> list[FeedEvent]:
         """Events for a group that no other consumer of it has, or that one has had for too long without `done`.
+
+        Who asks again without `done` gets what it has once more: it has not been able to finish.
+        Consumers that have nothing left and have not asked for so long are forgotten.
 
         Every event comes at least once; it comes again when whoever had it died, or when the answer with it was lost.
         A new group begins with the oldest event that is kept.

@@ -7,11 +7,12 @@ in effect. Two members are extensions of ours: `cds_grant_id` is the Grant that 
 `cds_opened_grant` shows what a grant admin token opens (CDS-WG1-02 3.3.2).
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 from zoneinfo import ZoneInfo
 
+from app.domain.admission import Admitted, admit
 from app.domain.authorization_details_changes import resolve
 from app.domain.context import Context
 from app.domain.grant_details import Extent, overlap
@@ -33,7 +34,7 @@ async def introspect(
     access_token: str,
     *,
     now: datetime,
-    admitted: Callable[[], None],
+    admitted: Admitted,
 ) -> dict[str, Any]:
     """The introspection response. One round trip.
 
@@ -52,7 +53,7 @@ async def introspect(
     inspected = await tokens.inspect(login, context.access_tokens.reference_of(access_token, now=now) or "", now=now)
     if isinstance(inspected, NotIssued):
         raise InvalidClient(REFUSED)
-    admitted()
+    await admit(admitted)
     if inspected is None or inspected.grant is None:
         return INACTIVE
     return _described(context, inspected, inspected.grant)

@@ -53,8 +53,11 @@ class Links:
         return f"{self.public_url}/oauth/receipt"
 
     def onboarding(self, message_id: str, key: str) -> str:
-        """What a person reads or fills in for an onboarding step (3.6); whoever knows the link may."""
-        return f"{self.public_url}/onboarding/{message_id}?{urlencode({'key': key})}"
+        """What a person reads or fills in for an onboarding step (3.6); whoever knows the link may.
+
+        `key` is one of `app.crypto.tokens.Randomness`, of characters that a URL may have as they are.
+        """
+        return f"{self.public_url}/onboarding/{message_id}?key={key}"
 
     def onboarding_return(self, message_id: str, back: str) -> str:
         """Where a person comes back to from an onboarding step elsewhere; it shows how far the step is."""

@@ -3,11 +3,11 @@
 `cds_grant_id` is only read here and evaluated when the request is used (ambiguities F4).
 """
 
-from collections.abc import Callable
 from datetime import datetime
 from typing import Final, NamedTuple
 
 from app.crypto.tokens import Handle, registration_of_handle
+from app.domain.admission import Admitted, admit
 from app.domain.authorization_parameters import Parameters
 from app.domain.authorization_requests import Submitted, check, prove
 from app.domain.authorization_store import REQUEST_URI_PREFIX, AuthorizationStore, PushedRequest
@@ -38,7 +38,7 @@ async def push(
     parameters: Parameters,
     *,
     now: datetime,
-    admitted: Callable[[], None],
+    admitted: Admitted,
 ) -> Pushed:
     """Authenticate a Client Object, check its request and keep it. Two round trips.
 
@@ -65,7 +65,7 @@ async def push(
     require_known(login, client.object)
     if client.object.cds_status is ClientStatus.DISABLED:
         raise InvalidClient(REFUSED)
-    admitted()
+    await admit(admitted)
     submitted = Submitted(context, client.object, parameters.with_client(login.client_id), now)
     prove(submitted)
     check(submitted)

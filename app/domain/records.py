@@ -5,7 +5,7 @@ registration together. Every object has a public part, which is what goes over t
 version identifies the state that was read; it changes whenever the object does.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Generic, NamedTuple, Protocol, TypeVar
@@ -78,8 +78,9 @@ class Access:
     token_digest: str = ""
     scope: str = ""
     token: TokenFacts | None = None
-    admitted: Callable[[TokenFacts], None] | None = None
-    """Called when the token is good and before anything else happens; may refuse, as a rate limit does."""
+    admitted: Callable[[TokenFacts], Awaitable[None] | None] | None = None
+    """Called when the token is good and before anything else happens; may refuse, as a rate limit does: at once, or when
+    what it returns is awaited."""
     settled: bool = False
     """Whether Grants are read as they are stored, because those that are due have been brought up to date before."""
 
@@ -98,6 +99,9 @@ class Stored(Generic[T_co]):
     object: T_co
     internal: Any
     version: int
+    unknown: tuple[Mapping[str, Any], Mapping[str, Any]] = ({}, {})
+    """Members of the document and of the internal part that this version does not know: a newer one has written them,
+    and gets them back when the object is written again."""
 
 
 class Cursor(NamedTuple):

@@ -1,10 +1,11 @@
 """Refresh tokens: exchanged for the next one, described, given back (RFC 6749 6, RFC 7009, RFC 7662, RFC 9700 4.14)."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from app.domain.admission import Admitted, admit
 from app.domain.context import Context
 from app.domain.grant_writing import state_of
 from app.domain.introspection import INACTIVE
@@ -60,7 +61,7 @@ async def refresh(
     request: RefreshRequest,
     *,
     now: datetime,
-    admitted: Callable[[], None],
+    admitted: Admitted,
 ) -> UserAccess:
     """Exchange a refresh token for an access token and the next refresh token. Two round trips.
 
@@ -90,10 +91,10 @@ async def refresh(
         if presented is None:
             raise InvalidClient(REFUSED)
         require_caller(login, presented.client.object, REFRESH_TOKEN)
-        admission.authenticated()
+        await admission.authenticated()
         if presented.facts is None or presented.grant is None or presented.facts.client_id != login.client_id:
             raise InvalidGrant(_UNKNOWN, field="refresh_token")
-        admission.presented()
+        await admission.presented()
         if presented.is_copy:
             await store.give_back(login, request.refresh_token, now=now)
             raise InvalidGrant(_UNKNOWN, field="refresh_token", detail=_COPIED)
@@ -116,7 +117,7 @@ async def describe(
     refresh_token: str,
     *,
     now: datetime,
-    admitted: Callable[[], None],
+    admitted: Admitted,
 ) -> dict[str, Any]:
     """The introspection response for a refresh token. One round trip.
 
@@ -138,7 +139,7 @@ async def describe(
     presented = await store.look_at_refresh_token(login, refresh_token, now=now)
     if presented is None:
         raise InvalidClient(REFUSED)
-    admitted()
+    await admit(admitted)
     facts, grant = presented.facts, presented.grant
     if facts is None or grant is None or presented.is_copy or facts.client_id != login.client_id:
         return INACTIVE
@@ -165,7 +166,7 @@ async def give_back(
     refresh_token: str,
     *,
     now: datetime,
-    admitted: Callable[[], None],
+    admitted: Admitted,
 ) -> None:
     """End a refresh token, all that it would be exchanged for, and the access tokens of its Grant. Two round trips.
 
@@ -188,11 +189,11 @@ async def give_back(
     if presented is None:
         raise InvalidClient(REFUSED)
     require_known(login, presented.client.object)
-    admission.authenticated()
+    await admission.authenticated()
     outcome = await store.give_back(login, refresh_token, now=now)
     if outcome is Revocation.REFUSED:
         raise InvalidClient(REFUSED)
     if outcome is Revocation.FOREIGN:
         raise InvalidRequest(FOREIGN, field="token")
     if outcome is Revocation.DELETED:
-        admission.presented()
+        await admission.presented()

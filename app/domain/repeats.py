@@ -100,6 +100,7 @@ async def once(
 
 
 def _same(made: Made, request: Request) -> str:
+    """What was made, if it was this request that made it. Raises KeyReused."""
     if made.fingerprint != request.fingerprint:
         raise KeyReused(f"This {HEADER} came with another request before; each request needs one of its own.")
     return made.object_id
@@ -110,12 +111,14 @@ class OnceRecords:
 
     Args:
         records: Where they are.
-        once: What is to happen once; a change that makes nothing of its kind is written as it is.
+        once: What is to happen once. A change that makes nothing of its kind is written as it is, and so is what
+            follows.
     """
 
     def __init__(self, records: Records, once: Once) -> None:
         self._records = records
         self._once = once
+        self._is_made = False
 
     async def document(self, access: Access, wanted: Wanted) -> bytes:
         """See `Records.document`."""
@@ -139,6 +142,10 @@ class OnceRecords:
 
     async def apply(self, change: Change) -> None:
         """See `Records.apply`."""
-        if any(put.old is None and isinstance(put.object, self._once.kind) for put in change.puts):
+        makes = not self._is_made and any(
+            put.old is None and isinstance(put.object, self._once.kind) for put in change.puts
+        )
+        if makes:
             change.once = self._once
         await self._records.apply(change)
+        self._is_made = self._is_made or makes

@@ -1,8 +1,8 @@
 """A Client gives an access token back (RFC 7009). Its Grant stays as it is (ambiguities E15)."""
 
-from collections.abc import Callable
 from datetime import datetime
 
+from app.domain.admission import Admitted, admit
 from app.domain.context import Context
 from app.domain.records import Access, Wanted
 from app.domain.token import REFUSED
@@ -21,7 +21,7 @@ async def revoke(
     access_token: str,
     *,
     now: datetime,
-    admitted: Callable[[], None],
+    admitted: Admitted,
 ) -> None:
     """Forget an access token of this Client Object; unknown and dead ones need nothing.
 
@@ -47,7 +47,7 @@ async def revoke(
     if outcome is Revocation.REFUSED:
         raise InvalidClient(REFUSED)
     if outcome is Revocation.DELETED or isinstance(login, ClientLogin):
-        admitted()
+        await admit(admitted)
     if outcome is Revocation.FOREIGN:
         raise InvalidRequest(FOREIGN, field="token")
 

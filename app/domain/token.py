@@ -6,11 +6,11 @@ is it allowed, is there a standing Grant, and may the store remember it? Then it
 makes the store refuse to remember, and the look is repeated. A server with other scopes in its catalog remembers apart.
 """
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 
 from app.domain import changelog, token_requests
+from app.domain.admission import Admitted, admit
 from app.domain.context import Context
 from app.domain.grant_states import State
 from app.domain.records import Access, Change, Stored, Wanted
@@ -44,7 +44,7 @@ async def issue(
     asked: Asked,
     *,
     now: datetime,
-    admitted: Callable[[], None],
+    admitted: Admitted,
 ) -> AccessToken:
     """Authenticate a Client Object and issue an access token. One round trip when the same was asked before.
 
@@ -70,7 +70,7 @@ async def issue(
         if answer is NotIssued.REFUSED:
             raise InvalidClient(REFUSED)
         if not attempt:
-            admitted()
+            await admit(admitted)
         if isinstance(answer, Issued):
             return access_token(context, reference, login.client_id, answer, now)
         await _look(context, tokens, login, asked, key, now)

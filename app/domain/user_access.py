@@ -8,13 +8,14 @@ give access to each part as soon as it is there (CDS-WG1-02 8.2, `pending`).
 Source: RFC 6749 5.1 and 6, RFC 9396 6 and 7, RFC 9700 2.2.2.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 from zoneinfo import ZoneInfo
 
 from app.domain import authorization_details
+from app.domain.admission import Admitted, admit
 from app.domain.as_metadata import PUBLIC
 from app.domain.context import Context
 from app.domain.grant_changes import approved_extent
@@ -61,20 +62,20 @@ class Admission:
     its own: before that, anybody could use up its allowance.
     """
 
-    def __init__(self, login: Login, admitted: Callable[[], None]) -> None:
+    def __init__(self, login: Login, admitted: Admitted) -> None:
         self._is_confidential = isinstance(login, ClientLogin)
-        self._admitted: Callable[[], None] | None = admitted
+        self._admitted: Admitted | None = admitted
 
-    def authenticated(self) -> None:
+    async def authenticated(self) -> None:
         """The caller is who it says, as far as it has said so."""
         if self._is_confidential:
-            self.presented()
+            await self.presented()
 
-    def presented(self) -> None:
+    async def presented(self) -> None:
         """What the caller presents is its own."""
         if self._admitted:
-            self._admitted()
-            self._admitted = None
+            admitted, self._admitted = self._admitted, None
+            await admit(admitted)
 
 
 def read_asked(form: Mapping[str, str], *, with_scope: bool) -> Asked:

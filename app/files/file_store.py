@@ -3,17 +3,21 @@
 import asyncio
 import os
 import re
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Self
+from typing import TYPE_CHECKING, Self
 
 from obstore import delete_async, get_async, get_range_async, put_async
+from obstore import list as obstore_list
 from obstore.exceptions import BaseError
 from obstore.store import ObjectStore
 
 from app.errors import NotFound, Refusal, StoreUnavailable
 from app.files.locations import open_location
+
+if TYPE_CHECKING:
+    from obstore import ObjectMeta  # exists for type checkers only
 
 PIECE_BYTES = 1024 * 1024
 """How much of an object one download holds in memory."""
@@ -111,6 +115,26 @@ class FileStore:
                 raise StoreUnavailable(SILENT, detail=f"{key}: shorter than {piece_end} bytes")
             yield piece.to_bytes()
 
+    async def listed(self, after: str = "") -> AsyncIterator[tuple[str, int]]:
+        """Every object behind a key in alphabetical order, with its size in bytes; what is no object of ours is not.
+
+        A directory is looked through before the first one comes, because it keeps no order; the names of a million
+        objects take some 100 MB then.
+
+        Raises:
+            StoreUnavailable: The file store did not answer.
+        """
+        with refusals("list"):
+            if self.directory is not None:
+                found = [one for batch in obstore_list(self.objects) for one in batch]
+                batches: Iterator[Sequence[ObjectMeta]] = iter([sorted(found, key=lambda one: one["path"])])
+            else:
+                batches = iter(obstore_list(self.objects, offset=after or None))
+        while (batch := await asyncio.to_thread(_next_batch, batches)) is not None:
+            for one in batch:
+                if one["path"] > after and KEY.fullmatch(one["path"]):
+                    yield one["path"], one["size"]
+
     async def delete(self, key: str) -> None:
         """Remove the object; no complaint when there is none, so that it can be repeated.
 
@@ -123,6 +147,11 @@ class FileStore:
                 await delete_async(self.objects, key)
         except NotFound:
             return
+
+
+def _next_batch(batches: "Iterator[Sequence[ObjectMeta]]") -> "Sequence[ObjectMeta] | None":
+    with refusals("list"):
+        return next(batches, None)
 
 
 SILENT = "The file store does not answer at the moment; please try again."

@@ -1,12 +1,13 @@
 """Who calls an endpoint that authenticates Client Objects."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Mapping
 from functools import partial
 from typing import NamedTuple
 
 from starlette.requests import Request
 
 from app.crypto.tokens import local_id
+from app.domain.admission import Admitted
 from app.domain.tokens import ClientLogin, Login, PublicLogin
 from app.errors import InvalidClient, InvalidRequest
 from app.web.access import REFUSED_CLIENT, address_of, client_login, note_client
@@ -20,10 +21,10 @@ class Form(NamedTuple):
 
     parameters: dict[str, str]
     login: Login
-    admitted: Callable[[], None]
+    admitted: Admitted
 
 
-def caller(request: Request[State]) -> tuple[ClientLogin, Callable[[], None]]:
+def caller(request: Request[State]) -> tuple[ClientLogin, Admitted]:
     """The login of a request, and what to call as soon as it has turned out to be right.
 
     The allowance of a Client Object is spent only then, so that nobody can use up somebody else's with its id alone.
@@ -56,7 +57,7 @@ async def form_of_caller(request: Request[State]) -> Form:
             raise InvalidRequest("client_id is not the one of the Authorization header.", field="client_id")
         return Form(parameters, login, admitted)
     limiters, address = request.state["limiters"], address_of(request)
-    limiters.anonymous.hit(address)
+    await limiters.anonymous.spend(address)
     parameters = await read_form(request)
     public = _public_login(parameters)
     limiters.client.require_room(public.client_id)
@@ -73,6 +74,6 @@ def _public_login(parameters: Mapping[str, str]) -> PublicLogin:
     return PublicLogin(parts.registration_id, client_id)
 
 
-def _admit(request: Request[State], client_id: str) -> None:
+def _admit(request: Request[State], client_id: str) -> Awaitable[None] | None:
     note_client(request, client_id)
-    request.state["limiters"].client.hit(client_id)
+    return request.state["limiters"].client.hit(client_id)

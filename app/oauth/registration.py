@@ -1,9 +1,13 @@
 """The registration endpoint (CDS-WG1-02 section 4, RFC 7591 3)."""
 
+from typing import Any
+
 from starlette.requests import Request
 from starlette.responses import Response
 
-from app.domain import registration
+from app.domain import registration, registration_repeats
+from app.domain.context import Context
+from app.domain.repeats import HEADER
 from app.schemas.documents import document_of
 from app.web.access import note_client
 from app.web.answers import json_answer
@@ -13,16 +17,42 @@ from app.web.state import State
 
 
 async def register(request: Request[State]) -> Response:
-    """Register a Client: 201 with the admin Client Object and its client_secret."""
+    """Register a Client: 201 with the admin Client Object and its client_secret.
+
+    With an Idempotency-Key the same request makes one registration, however often it is sent.
+    """
     state = request.state
     context = state["context"]
     metadata = await read_json(request, limit_bytes=state["settings"].max_attachments_bytes)
+    if (key := request.headers.get(HEADER)) is not None:
+        return await _register_once(request, metadata, key)
     registered = await registration.register(context, metadata, now=state["now"]())
+    return _created(request, registered)
+
+
+async def _register_once(request: Request[State], metadata: dict[str, Any], key: str) -> Response:
+    state = request.state
+    context, now = state["context"], state["now"]()
+    registered = await registration_repeats.register_once(
+        context, state["repeats"], metadata, key, request.url.path, now=now
+    )
+    if not isinstance(registered, str):
+        return _created(request, registered)
+    note_client(request, registered)
+    made = await registration_repeats.read_answer(context, registered, now=now)
+    return _answer(context, made.admin, made.credential)
+
+
+def _created(request: Request[State], registered: registration.Registered) -> Response:
     note_client(request, registered.admin.client_id)
-    state["metrics"].registered("api")
-    body = document_of(registered.admin) | {"client_secret": registered.credential.client_secret}
+    request.state["metrics"].registered("api")
+    return _answer(request.state["context"], document_of(registered.admin), document_of(registered.credential))
+
+
+def _answer(context: Context, admin: dict[str, Any], credential: dict[str, Any]) -> Response:
+    body = admin | {"client_secret": credential["client_secret"]}
     if context.catalog.registration.rfc7591_compatible:
-        body["client_secret_expires_at"] = registered.credential.client_secret_expires_at  # ambiguities A2
+        body["client_secret_expires_at"] = credential["client_secret_expires_at"]  # ambiguities A2
     return json_answer(body, status=201)
 
 

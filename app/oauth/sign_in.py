@@ -41,7 +41,7 @@ async def sign_in_for_request(request: Request[State]) -> Answer:
     if not visit.sandbox:
         raise InvalidRequest("Test accounts are for applications in the sandbox.")
     try:
-        user = _user(request, form)
+        user = await _user(request, form)
     except WrongLogin as error:
         return for_request(request, visit, failure=error.description, username=form.get("username", ""))
     return await visits.signed_in(request, visit.handle, user)
@@ -82,7 +82,7 @@ async def sign_in(request: Request[State]) -> Answer:
     require_own_form(request, form, browser.secret, SIGN_IN)
     grant_id = _grant_id(form.get("grant_id", ""))
     try:
-        user = _user(request, form)
+        user = await _user(request, form)
     except WrongLogin as error:
         return _by_itself(request, browser, grant_id, failure=error.description, username=form.get("username", ""))
     return await signed_in(request, grant_id, user)
@@ -158,8 +158,11 @@ def _by_itself(
     )
 
 
-def _user(request: Request[State], form: dict[str, str]) -> User:
+async def _user(request: Request[State], form: dict[str, str]) -> User:
     """The test account of a form. Failures count against the address and against the username.
+
+    An attempt is spent before the password is looked at and given back when that is right, so that of many attempts at
+    once no more are looked at than may fail.
 
     Raises:
         WrongLogin: There is no such account.
@@ -169,13 +172,11 @@ def _user(request: Request[State], form: dict[str, str]) -> User:
     username = form.get("username", "")
     keys = (address_of(request), limit_key(username))
     for key in keys:
-        failures.require_room(key)
-    try:
-        return sign_in_with_test_account(request.state["context"].catalog, username, form.get("password", ""))
-    except WrongLogin:
-        for key in keys:
-            failures.hit(key)
-        raise
+        await failures.spend(key)
+    user = sign_in_with_test_account(request.state["context"].catalog, username, form.get("password", ""))
+    for key in keys:
+        failures.give_back(key)
+    return user
 
 
 def _grant_id(text: str) -> str:

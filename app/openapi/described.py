@@ -24,6 +24,8 @@ class Who(Enum):
     """client_id and client_secret in HTTP Basic, or client_id alone for a Client Object without a secret."""
     INTROSPECTOR = "introspector"
     """client_id and client_secret in HTTP Basic, or an operator key."""
+    GATEWAY = "gateway"
+    """An operator key beside the access token of somebody else."""
     TOKEN = "token"  # noqa: S105 -- a word
     """A client admin access token."""
     FILES_TOKEN = "files_token"  # noqa: S105 -- a word

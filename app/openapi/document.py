@@ -136,6 +136,12 @@ def _security_schemes(catalog: Catalog, settings: Settings) -> Shape:
             "scheme": "bearer",
             "description": "An operator key, which `cds-server operator add` makes.",
         },
+        "gatewayKey": {
+            "type": "apiKey",
+            "in": "header",
+            "name": "Proxy-Authorization",
+            "description": "`Bearer`, then an operator key of the role `introspector`; Authorization is the Client's.",
+        },
         "callSignature": {
             "type": "apiKey",
             "in": "header",
@@ -180,6 +186,8 @@ class _Writer:
                 return [{"clientBasic": []}, *([{}] if has_public else [])]
             case Who.INTROSPECTOR:
                 return [{"clientBasic": []}, {"operatorKey": []}]
+            case Who.GATEWAY:
+                return [{"gatewayKey": []}]
             case Who.TOKEN:
                 return [{"clientToken": [CLIENT_ADMIN]}]
             case Who.FILES_TOKEN:

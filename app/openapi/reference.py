@@ -14,6 +14,7 @@ _WHO: Final = {
     "clientBasic": "client_id and client_secret",
     "clientToken": "an access token",
     "operatorKey": "an operator key",
+    "gatewayKey": "an operator key, as a gateway",
     "callSignature": "a signature",
 }
 

@@ -8,6 +8,7 @@ from typing import Any, Final
 
 from app.errors import (
     ContentTooLarge,
+    GatewayKeyRefused,
     InsufficientRole,
     InsufficientScope,
     InvalidClient,
@@ -36,12 +37,14 @@ _BY_CALLER: Final[dict[Who, tuple[type[Refusal], ...]]] = {
     Who.SIGNED: (),
     Who.CLIENT: (InvalidClient, TooManyRequests, StoreUnavailable),
     Who.INTROSPECTOR: (InvalidClient, InvalidToken, TooManyRequests, StoreUnavailable),
+    Who.GATEWAY: (GatewayKeyRefused, InvalidToken, InsufficientScope, TooManyRequests, StoreUnavailable),
     Who.TOKEN: (InvalidToken, InsufficientScope, TooManyRequests, StoreUnavailable),
     Who.FILES_TOKEN: (InvalidToken, InsufficientScope, TooManyRequests, StoreUnavailable),
     Who.OPERATOR: (InvalidToken, InsufficientRole, TooManyRequests, StoreUnavailable),
 }
 _HEADERS_OF_STATUS: Final = {
-    HTTPStatus.TOO_MANY_REQUESTS: ("Retry-After", "RateLimit"),
+    HTTPStatus.PROXY_AUTHENTICATION_REQUIRED: ("Proxy-Authenticate",),
+    HTTPStatus.TOO_MANY_REQUESTS: ("Retry-After", "RateLimit", "RateLimit-Policy"),
     HTTPStatus.SERVICE_UNAVAILABLE: ("Retry-After",),
     HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE: ("Content-Range",),
 }
@@ -60,8 +63,27 @@ HEADERS: Final[dict[str, Shape]] = {
         ("ETag", "Names this version of the document.", True, {"type": "string"}, '"qL1Zx0V6pWm3"'),
         ("Cache-Control", "For how long it may be kept.", True, {"type": "string"}, "public, max-age=300"),
         ("WWW-Authenticate", "How to authenticate.", True, {"type": "string"}, 'Bearer realm="cds"'),
+        ("Proxy-Authenticate", "How a gateway authenticates.", True, {"type": "string"}, 'Bearer realm="cds"'),
+        ("X-Client-Id", "The Client Object that has the token.", True, {"type": "string"}, "5f3k9w2m7q1x8z-2"),
+        ("X-Scope", "What the token is good for at this moment.", True, {"type": "string"}, "ple_customer_data"),
+        ("X-Grant-Id", "The Grant that it was issued under.", True, {"type": "string"}, "5f3k9w2m7q1x8z-g7h2k9m4p1"),
+        (
+            "X-Subject",
+            "The Client Object, or the Grant when a user has authorized it.",
+            True,
+            {"type": "string"},
+            "5f3k9w2m7q1x8z-2",
+        ),
+        ("X-Token-Expires", "When it expires, in Unix seconds.", True, {"type": "integer"}, 1780318800),
         ("Retry-After", "After how many seconds to try again.", True, {"type": "integer"}, 2),
-        ("RateLimit", "What is left of the allowance, and until when.", True, {"type": "string"}, '"default";r=0;t=3'),
+        ("RateLimit", "What is left of which allowance, and until when.", True, {"type": "string"}, '"client";r=0;t=3'),
+        (
+            "RateLimit-Policy",
+            "How many requests that allowance is for, and within how many seconds.",
+            False,
+            {"type": "string"},
+            '"client";q=6000;w=60',
+        ),
         ("Content-Range", "Which bytes these are, and of how many.", True, {"type": "string"}, "bytes 0-1023/48213"),
         ("Content-Disposition", "The name of the file.", True, {"type": "string"}, 'attachment; filename="a.pdf"'),
         ("Accept-Ranges", "Parts can be asked for.", True, {"type": "string"}, "bytes"),

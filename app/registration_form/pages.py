@@ -114,7 +114,7 @@ async def _registered(
     registration_id = registration_id_of(f"{browser.secret} {nonce}")
     note_client(request, registration_id)
     if (made := await outcome.find(context, registration_id, now=now)) is None:
-        state["limiters"].registration.hit(address_of(request))
+        await state["limiters"].registration.spend(address_of(request))
         scope = " ".join([CLIENT_ADMIN, *(one.id for one in chosen)])
         # A Conflict: somebody has pressed the button twice, and the other request was a little faster.
         with contextlib.suppress(Conflict):

@@ -1,15 +1,20 @@
-"""Counted mails in Redis: the one implementation of `app.domain.allowances.Allowances`."""
+"""What is counted in Redis: the implementations of `app.domain.allowances`."""
 
 import secrets
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import datetime
 
 from app.crypto.tokens import digest, shard_of
-from app.domain.allowances import Allowance
+from app.domain.allowances import Allowance, Portion
 from app.store import keys
 from app.store.connection import Connection, Script
 
-SCRIPTS = (Script.load("spend", writes=True),)
+SCRIPTS = (
+    Script.load("spend", writes=True),
+    Script.load("portion"),  # writes, but nobody waits for replicas: what a failover forgets is an allowance
+)
+
+_MICROSECONDS = 1_000_000
 
 
 class RedisAllowances:
@@ -37,3 +42,29 @@ class RedisAllowances:
         name = secrets.token_urlsafe(6)
         wait: int = await self._connection.run("spend", [key], int(now.timestamp()), name, *flat)
         return wait
+
+
+class RedisPortions:
+    """Allowances of requests (`app.domain.allowances.Portions`); every method is one round trip.
+
+    Args:
+        connection: With the scripts of this module loaded.
+        clock: Seconds, the same for everybody who counts; None for the clock of the store.
+    """
+
+    def __init__(self, connection: Connection, clock: Callable[[], float] | None = None) -> None:
+        self._connection = connection
+        self._clock = clock
+
+    async def take(self, limit: str, key: str, allowance: Allowance, *, wanted: int, share: int) -> Portion:
+        """See `Portions.take`."""
+        times, microseconds = await self._connection.run(
+            "portion",
+            [keys.allowance(limit, shard_of(key), digest(key))],
+            allowance.times,
+            allowance.period_seconds * _MICROSECONDS,
+            wanted,
+            share,
+            "" if self._clock is None else round(self._clock() * _MICROSECONDS),
+        )
+        return Portion(times, microseconds / _MICROSECONDS)

@@ -2,10 +2,13 @@
 
 A registration writes some twenty objects at once and is the dearest request of all, so everything is grouped by the
 command that will write it: all fields go into one HSET, every index gets one ZADD, and the events of a change are one
-entry of the stream. With one command per object and index the store took 1.7 times as long.
+entry of the stream. With one command per object and index the store took 1.7 times as long. What can be told from the
+rest is left out of the plan, because the store has to read it all.
 """
 
 import secrets
+from collections.abc import Mapping, Sequence
+from datetime import datetime
 from typing import Any, Literal, Protocol
 
 from msgspec import Struct, field
@@ -19,7 +22,7 @@ from app.schemas.encoding import encode
 from app.schemas.messages import Message
 from app.schemas.registrations import Registration
 from app.store import indexes, keys
-from app.store.documents import Documents
+from app.store.documents import Documents, with_members
 from app.store.shard_indexes import LISTED, shard_indexes_of
 from app.store.words import WORDS, new_words, text_of_words
 
@@ -27,13 +30,14 @@ SEPARATOR = b"\0"
 """Between fields and values, none of which has this byte. As one argument they spare redis-py eighty small ones."""
 
 _NO_INTERNAL = b"{}"
+_NOTHING_UNKNOWN: tuple[Mapping[str, Any], Mapping[str, Any]] = ({}, {})
 
 
 class Seals(Protocol):
     """Encrypts client_secrets (see `app.crypto.sealing`)."""
 
-    def seal(self, plain: str, *, credential_id: str) -> str:
-        """`plain` as it may stand in the store."""
+    def seal_all(self, secrets: Sequence[tuple[str, str]]) -> list[str]:
+        """Secrets as they may stand in the store: those of these Credentials, given as pairs of id and secret."""
 
 
 class Plan(Struct, omit_defaults=True):
@@ -43,7 +47,7 @@ class Plan(Struct, omit_defaults=True):
     now: int
     registration_id: str
     ids: list[str] = field(default_factory=list)
-    seconds: list[int] = field(default_factory=list)
+    seconds: list[tuple[int, int]] = field(default_factory=list)
     fresh: bool = False
     status: str = ""
     versions: list[tuple[str, str, int | Literal[False]]] = field(default_factory=list)
@@ -66,8 +70,6 @@ class Plan(Struct, omit_defaults=True):
     remind: list[str | int] = field(default_factory=list)
     forgotten: list[str] = field(default_factory=list)
     once: tuple[str, str] | None = None
-    events: str = ""
-    audit: str = ""
 
 
 class Writer:
@@ -87,11 +89,12 @@ class Writer:
         rid = change.registration_id
         return [keys.prefix(rid), keys.events(rid[:2]), keys.shard(rid[:2])]
 
-    def arguments(self, change: Change) -> tuple[bytes, bytes]:
+    def arguments(self, change: Change) -> tuple[bytes, bytes, bytes, bytes]:
         """The arguments of `apply.lua`."""
+        now = int(change.now.timestamp())
         plan = Plan(
             nonce=secrets.token_urlsafe(9),
-            now=int(change.now.timestamp()),
+            now=now,
             registration_id=change.registration_id,
             versions=[_version(stored) for stored in change.unchanged],
             vacant=[indexes.index_name(kind, filter_) for kind, filter_ in change.vacant],
@@ -101,44 +104,70 @@ class Writer:
             forget=[indexes.local(one) for one in change.forget_standing],
             settled=[indexes.local(one) for one, at in change.due.items() if at is None],
             once=_once(change),
-            events=encode(change.events).decode() if change.events else "",
-            audit=encode(change.audit).decode() if change.audit else "",
         )
         for one, at in change.due.items():
             if at is not None:
                 plan.due += (int(at.timestamp()), indexes.local(one))
         fields: list[bytes] = []
+        moments = change.due | change.reminders
         for number, put in enumerate(change.puts, 1):
             self._add(plan, fields, number, put)
-        _remind(plan, change)
-        return encode(plan), SEPARATOR.join(fields)
+            modified = indexes.modified(put.object)
+            if modified is not change.now:
+                plan.seconds.append((number, int(modified.timestamp())))
+            _remind(moments, put)
+        fields += self._sealed(change)
+        for one, at in moments.items():
+            if at is None:
+                plan.forgotten.append(one)
+            else:
+                plan.remind += (int(at.timestamp()), one)
+        if plan.fresh:  # nothing of it can be there
+            plan.versions, plan.vacant = [], []
+        events = encode(change.events) if change.events else b""
+        return encode(plan), SEPARATOR.join(fields), events, encode(change.audit) if change.audit else b""
 
     def _add(self, plan: Plan, fields: list[bytes], number: int, put: Put) -> None:
-        item, collection = put.object, indexes.COLLECTIONS[type(put.object)]
-        internal = collection.internal() if isinstance(put.internal, Nothing) else put.internal
+        item, old = put.object, put.old
+        collection = indexes.COLLECTIONS[type(item)]
+        internal = collection.internal() if type(put.internal) is Nothing else put.internal
         local = indexes.identity(item)
         plan.ids.append(local)
-        plan.seconds.append(int(indexes.modified(item).timestamp()))
         now_in = set() if put.gone else indexes.indexes_of(item, internal)
         for name in now_in:
             plan.add.setdefault(name, []).append(number)
-        if put.old:
-            plan.versions.append(_version(put.old))
-            for name in indexes.indexes_of(put.old.object, put.old.internal) - now_in:
+        if old:
+            plan.versions.append(_version(old))
+            for name in indexes.indexes_of(old.object, old.internal) - now_in:
                 plan.drop.setdefault(name, []).append(local)
         else:
             plan.versions.append((collection.name, local, False))
             if collection.created_index:
                 moment = int(indexes.created(item).timestamp())
                 plan.created.setdefault(collection.created_index, []).extend((moment, local))
-        _add_to_shard(plan, number, put, internal)
-        _add_words(plan, fields, put)
+        if isinstance(item, LISTED):
+            _add_to_shard(plan, number, put, internal)
+        if isinstance(item, Registration | Client):
+            _add_words(plan, fields, item, old.object if old else None)
         if put.gone:
             plan.remove += (local, f"{local}!")
             return
         self._add_fields(plan, fields, put, local, internal)
         if isinstance(item, Registration):
-            plan.status, plan.fresh = item.status, put.old is None
+            plan.status, plan.fresh = item.status, old is None
+
+    def _sealed(self, change: Change) -> list[bytes]:
+        """The fields of new client_secrets."""
+        new = [
+            (put.object.credential_id, put.object.client_secret)
+            for put in change.puts
+            if isinstance(put.object, Credential) and put.object.client_secret
+        ]
+        if not new:
+            return []
+        names = [f"{indexes.local(credential_id)}$".encode() for credential_id, _ in new]
+        sealed = [one.encode() for one in self._sealer.seal_all(new)]
+        return [part for pair in zip(names, sealed, strict=True) for part in pair]
 
     def _add_fields(
         self,
@@ -149,24 +178,20 @@ class Writer:
         internal: Any,  # noqa: ANN401 -- differs by type
     ) -> None:
         item = put.object
-        fields += (local.encode(), self._documents.pack(item))
-        known = encode(internal)
+        unknown, unknown_internal = put.old.unknown if put.old else _NOTHING_UNKNOWN
+        fields += (local.encode(), self._documents.pack(item, unknown))
+        known = _NO_INTERNAL if type(internal) is Nothing else with_members(encode(internal), unknown_internal)
         if known != _NO_INTERNAL:
             fields += (f"{local}!".encode(), known)
         elif put.old:
             plan.remove.append(f"{local}!")
         if isinstance(item, Credential):
-            if item.client_secret:
-                sealed = self._sealer.seal(item.client_secret, credential_id=item.credential_id)
-                fields += (f"{local}$".encode(), sealed.encode())
             plan.auth += (internal.digest, login_of(item))
 
 
 def _add_to_shard(plan: Plan, number: int, put: Put, internal: Any) -> None:  # noqa: ANN401 -- differs by type
     """Put an object where it is found across registrations, and out of where it was."""
     item, old = put.object, put.old
-    if not isinstance(item, LISTED):
-        return
     now_in = set() if put.gone else shard_indexes_of(item, internal)
     for name in now_in:
         plan.enlist.setdefault(name, []).append(number)
@@ -174,12 +199,9 @@ def _add_to_shard(plan: Plan, number: int, put: Put, internal: Any) -> None:  # 
         plan.delist.setdefault(name, []).append(indexes.full_identity(item))
 
 
-def _add_words(plan: Plan, fields: list[bytes], put: Put) -> None:
+def _add_words(plan: Plan, fields: list[bytes], item: Registration | Client, old: Registration | Client | None) -> None:
     """Note by which words the registration is found; those of a new one are laid out here, which is quicker."""
-    item, old = put.object, put.old
-    if not isinstance(item, Registration | Client):
-        return
-    words = new_words(item, old.object if old else None)
+    words = new_words(item, old)
     if words is None:
         return
     local = indexes.identity(item)
@@ -192,19 +214,19 @@ def _add_words(plan: Plan, fields: list[bytes], put: Put) -> None:
         plan.found += (0, word + ending)
 
 
-def _remind(plan: Plan, change: Change) -> None:
-    """Note when something has to be done about objects: what the change says comes before what they say themselves."""
-    moments = change.due | change.reminders
-    for put in change.puts:
-        if isinstance(put.object, Credential | Message | Client):
-            at = reminder_of(put.object, put.internal)
-            if at != (reminder_of(put.old.object, put.old.internal) if put.old else None):
-                moments.setdefault(indexes.full_identity(put.object), at)
-    for one, at in moments.items():
-        if at is None:
-            plan.forgotten.append(one)
-        else:
-            plan.remind += (int(at.timestamp()), one)
+def _remind(moments: dict[str, datetime | None], put: Put) -> None:
+    """Note when something has to be done about an object: what the change says comes before what the object says."""
+    item = put.object
+    if not isinstance(item, Credential | Message | Client):
+        return
+    full_id = indexes.full_identity(item)
+    if full_id in moments:
+        if put.old is None and moments[full_id] is None:
+            del moments[full_id]
+        return
+    at = reminder_of(item, put.internal)
+    if at != (reminder_of(put.old.object, put.old.internal) if put.old else None):
+        moments[full_id] = at
 
 
 def login_of(credential: Credential) -> str:

@@ -9,10 +9,11 @@ No message of this module repeats the URL itself, which may hold a password.
 
 import asyncio
 import time
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
-from urllib.parse import parse_qs
+from typing import Any, TypeVar
+from urllib.parse import parse_qs, urlencode
 
 import structlog
 from redis.asyncio import ConnectionPool, Redis, RedisCluster, Sentinel, SSLConnection
@@ -21,6 +22,7 @@ from redis.asyncio.connection import parse_url
 from redis.asyncio.retry import Retry
 from redis.asyncio.sentinel import MasterNotFoundError
 from redis.backoff import ExponentialWithJitterBackoff
+from redis.credentials import CredentialProvider
 from redis.exceptions import (
     AuthenticationError,
     AuthorizationError,
@@ -32,7 +34,7 @@ from redis.exceptions import (
     ConnectionError as RedisConnectionError,
 )
 
-from app.errors import ConfigurationError
+from app.errors import ConfigurationError, StoreUnavailable
 from app.setting_values import split_hosts
 from app.store.embedded import EmbeddedStore
 
@@ -49,6 +51,8 @@ PATIENCE_SECONDS = 10.0
 OLDEST_REDIS = (7, 0)
 DEFAULT_PORT = 6379
 DEFAULT_SENTINEL_PORT = 26379
+
+T = TypeVar("T")
 
 log = structlog.get_logger("app.store.connect")
 
@@ -77,19 +81,48 @@ class StoreConnection:
             await asyncio.to_thread(self.embedded.stop)
 
 
+class PasswordFile(CredentialProvider):
+    """Reads the password whenever a connection is opened, so that a new one in the file counts without a restart.
+
+    Args:
+        path: The file; a line break at its end is not part of the password.
+        user: Who signs in with it, if not the default user.
+    """
+
+    def __init__(self, path: Path, user: str | None = None) -> None:
+        self._path = path
+        self._user = user
+
+    def get_credentials(self) -> tuple[str] | tuple[str, str]:
+        """What AUTH takes. Raises OSError when the file cannot be read."""
+        password = self._path.read_text(encoding="utf-8").rstrip("\r\n")
+        return (self._user, password) if self._user else (password,)
+
+    async def get_credentials_async(self) -> tuple[str] | tuple[str, str]:
+        """Likewise: a file that a Secret is mounted as is in memory."""
+        return self.get_credentials()
+
+
 async def connect(
-    store_url: str, *, wait_replicas: int = 0, patience_seconds: float = PATIENCE_SECONDS
+    store_url: str,
+    *,
+    wait_replicas: int = 0,
+    password_file: Path | None = None,
+    patience_seconds: float = PATIENCE_SECONDS,
 ) -> StoreConnection:
     """Open the store of `store_url` (DESIGN.md section 3) and see that it answers and suits us.
 
-    A store that does not answer yet is waited for, up to `patience_seconds`.
+    A store that does not answer yet is waited for, up to `patience_seconds`. `password_file` goes before a password in
+    the URL; the user is that of the URL.
 
     Raises:
-        ConfigurationError: The URL is not usable, nobody answers, the credentials are refused, or the server behind it
-            is too old, a replica, or of another kind than the URL says.
+        ConfigurationError: The URL is not usable, nobody answers, the credentials are refused or cannot be read, or the
+            server behind it is too old, a replica, or of another kind than the URL says.
     """
+    if password_file:
+        require_readable(password_file)
     try:
-        store = await open_store(store_url, wait_replicas)
+        store = await open_store(store_url, wait_replicas, password_file)
     except TypeError as error:
         raise ConfigurationError(["CDS_STORE_URL has an option in its query that is not known."]) from error
     except (ValueError, RedisClusterException) as error:
@@ -104,7 +137,17 @@ async def connect(
     return store
 
 
-async def open_store(store_url: str, wait_replicas: int) -> StoreConnection:
+def require_readable(password_file: Path) -> None:
+    """Refuse a password file that cannot be read. Raises ConfigurationError."""
+    try:
+        PasswordFile(password_file).get_credentials()
+    except OSError as error:
+        raise ConfigurationError([f"CDS_STORE_PASSWORD_FILE cannot be read: {error.strerror}."]) from error
+    except UnicodeDecodeError as error:
+        raise ConfigurationError(["CDS_STORE_PASSWORD_FILE is not text in UTF-8."]) from error
+
+
+async def open_store(store_url: str, wait_replicas: int, password_file: Path | None = None) -> StoreConnection:
     """A client for `store_url` that has not connected yet; an embedded store is started."""
     scheme, _, rest = store_url.partition(":")
     if scheme == "embedded":
@@ -113,18 +156,18 @@ async def open_store(store_url: str, wait_replicas: int) -> StoreConnection:
         return StoreConnection(client, is_cluster=False, wait_replicas=wait_replicas, embedded=embedded)
     if scheme == "memory":
         return StoreConnection(memory_client(), is_cluster=False, wait_replicas=0)
-    if scheme == "redis+sentinel":
-        sentinel, service, options = sentinel_of(rest)
-        return StoreConnection(
-            sentinel.master_for(service, **options), is_cluster=False, wait_replicas=wait_replicas, sentinel=sentinel
-        )
+    if scheme.endswith("+sentinel"):
+        sentinel, service, options = sentinel_of(rest, tls=scheme.startswith("rediss"))
+        client = sentinel.master_for(service, **with_password_file(options, password_file))
+        return StoreConnection(client, is_cluster=False, wait_replicas=wait_replicas, sentinel=sentinel)
     if scheme.endswith("+cluster"):
         retries = 0 if wait_replicas else RETRIES  # see app.store.pipelines
-        return StoreConnection(cluster_client(scheme, rest, retries), is_cluster=True, wait_replicas=wait_replicas)
+        cluster = cluster_client(scheme, rest, retries, password_file)
+        return StoreConnection(cluster, is_cluster=True, wait_replicas=wait_replicas)
     if scheme == "unix" and not rest.startswith("//"):
         client = Redis(unix_socket_path=rest, **client_options())
     else:
-        client = single_client(store_url)
+        client = single_client(store_url, password_file)
     return StoreConnection(client, is_cluster=False, wait_replicas=wait_replicas)
 
 
@@ -147,18 +190,26 @@ def client_options() -> dict[str, Any]:
     }
 
 
-def single_client(url: str) -> Redis:
+def with_password_file(options: dict[str, Any], path: Path | None) -> dict[str, Any]:
+    """Options of connections that take their password from a file, if there is one."""
+    if path is None:
+        return options
+    others = {name: value for name, value in options.items() if name not in {"username", "password"}}
+    return {**others, "credential_provider": PasswordFile(path, options.get("username"))}
+
+
+def single_client(url: str, password_file: Path | None = None) -> Redis:
     """A client of one server.
 
     Raises:
         TypeError: The query of the URL has an option that connections do not know.
     """
-    pool = ConnectionPool(**{**client_options(), **parse_url(url)})
+    pool = ConnectionPool(**with_password_file({**client_options(), **parse_url(url)}, password_file))
     pool.connection_class(**pool.connection_kwargs)  # connects nowhere; without it the first command would complain
     return Redis.from_pool(pool)
 
 
-def cluster_client(scheme: str, rest: str, retries: int) -> RedisCluster:
+def cluster_client(scheme: str, rest: str, retries: int, password_file: Path | None = None) -> RedisCluster:
     """A client of a cluster, which is found through any of the hosts that are named."""
     authority, slash, path = rest.removeprefix("//").partition("/")
     hosts = split_hosts(authority.partition("?")[0])
@@ -168,7 +219,7 @@ def cluster_client(scheme: str, rest: str, retries: int) -> RedisCluster:
     if options.pop("connection_class", None) is SSLConnection:
         options["ssl"] = True
     nodes = [ClusterNode(host, port or DEFAULT_PORT) for host, port in hosts]
-    return RedisCluster(startup_nodes=nodes, **{**options, "retry": retry(retries)})
+    return RedisCluster(startup_nodes=nodes, **with_password_file({**options, "retry": retry(retries)}, password_file))
 
 
 def one_host_url(scheme: str, authority: str, rest: str) -> str:
@@ -179,26 +230,33 @@ def one_host_url(scheme: str, authority: str, rest: str) -> str:
     return f"{scheme.partition('+')[0]}://{user}{at}{first}{''.join(query)}{rest}"
 
 
-def sentinel_of(rest: str) -> tuple[Sentinel, str, dict[str, Any]]:
+def sentinel_of(rest: str, *, tls: bool = False) -> tuple[Sentinel, str, dict[str, Any]]:
     """The sentinels, the name of the service and the options of connections to its primary.
 
     User and password before the hosts are those of the primary; `sentinel_username` and `sentinel_password` in the
-    query are those of the sentinels.
+    query are those of the sentinels. With `tls` all of them are spoken to with TLS, and `ssl_…` in the query goes to
+    all of them.
     """
     authority, _, path = rest.removeprefix("//").partition("/")
     path, _, query = path.partition("?")
     service, _, database = path.partition("/")
     wanted = {name: values[0] for name, values in parse_qs(query).items()}
-    timeouts = {"socket_timeout": SOCKET_SECONDS, "socket_connect_timeout": CONNECT_SECONDS, "protocol": 2}
     credentials = {
         name: wanted.pop(f"sentinel_{name}") for name in ("username", "password") if f"sentinel_{name}" in wanted
     }
-    if wanted:
-        raise ValueError(f"{', '.join(sorted(wanted))} is not an option of a redis+sentinel:// URL")
+    if others := [name for name in sorted(wanted) if not (tls and name.startswith("ssl_"))]:
+        raise ValueError(f"{', '.join(others)} is not an option of a redis+sentinel:// URL")
+    scheme = "rediss" if tls else "redis"
+    parsed = parse_url(one_host_url(scheme, authority, f"/{database or 0}?{urlencode(wanted)}"))
+    encryption = {name: value for name, value in parsed.items() if name.startswith("ssl_")} | (
+        {"ssl": True} if tls else {}
+    )
     hosts = [(host, port or DEFAULT_SENTINEL_PORT) for host, port in split_hosts(authority)]
-    sentinel = Sentinel(hosts, sentinel_kwargs={**timeouts, **credentials, "retry": retry()})  # type: ignore[no-untyped-call]  # redis-py has not annotated it
-    options = {**client_options(), **parse_url(one_host_url("redis", authority, f"/{database or 0}"))}
-    for name in ("host", "port"):
+    timeouts = {"socket_timeout": SOCKET_SECONDS, "socket_connect_timeout": CONNECT_SECONDS, "protocol": 2}
+    about_sentinels = {**timeouts, **credentials, **encryption, "retry": retry()}
+    sentinel = Sentinel(hosts, sentinel_kwargs=about_sentinels)  # type: ignore[no-untyped-call]  # redis-py has not annotated it
+    options = {**client_options(), **parsed, **encryption}
+    for name in ("host", "port", "connection_class"):
         options.pop(name, None)
     return sentinel, service, options
 
@@ -213,6 +271,28 @@ def memory_client() -> Redis:
         ) from error
     client: Redis = FakeAsyncRedis(server=FakeServer(version=(7, 2), server_type="valkey"), protocol=2)
     return client
+
+
+async def when_available(step: Callable[[], Awaitable[T]], patience_seconds: float = PATIENCE_SECONDS) -> T:
+    """What comes of something at the start; it is done again while the store answers but cannot.
+
+    That is during a failover, or while replicas are away.
+
+    Raises:
+        ConfigurationError: It could not within `patience_seconds`. Others as `step`.
+    """
+    deadline = time.monotonic() + patience_seconds
+    pause = 0.25
+    while True:
+        try:
+            return await step()
+        except StoreUnavailable as error:
+            if time.monotonic() + pause > deadline:
+                reason = f"{error.description} {error.detail or ''}".rstrip()
+                raise ConfigurationError([f"CDS_STORE_URL: the store cannot be worked with now: {reason}"]) from error
+            log.warning("store_awaited", reason=error.description)
+        await asyncio.sleep(pause)
+        pause = min(pause * 2, 1.0)
 
 
 async def wait_until_ready(store: StoreConnection, name: str, patience_seconds: float) -> None:
@@ -275,7 +355,8 @@ def unsuitable(facts: dict[str, Any], store: StoreConnection, name: str) -> list
     if mode == "cluster" and not store.is_cluster:
         problems.append(f"CDS_STORE_URL: {name} is part of a cluster; write redis+cluster:// or rediss+cluster://.")
     if mode == "sentinel":
-        problems.append(f"CDS_STORE_URL: {name} is a sentinel; write redis+sentinel://host:port,host:port/service.")
+        wanted = "redis+sentinel://host:port,host:port/service (with TLS rediss+sentinel://)"
+        problems.append(f"CDS_STORE_URL: {name} is a sentinel; write {wanted}.")
     elif facts.get("role", "master") != "master":
         problems.append(f"CDS_STORE_URL: {name} is a replica; name the primary, or its sentinels.")
     if (policy := facts.get("maxmemory_policy", "noeviction")) != "noeviction" and facts.get("maxmemory"):

@@ -1,8 +1,9 @@
 """What is asked across registrations: the one implementation of `app.domain.directory.Directory`.
 
-Every question goes to all shards, in one pipeline (one per server of a cluster). Each shard is asked for a few entries,
-because the next page is spread over all of them; only those that turn out to have more of it are asked once more. So a
-page takes three round trips at most, the last of which is for its documents, however many registrations there are.
+Every question goes to all shards: in one call of a script, or in one pipeline for each server of a cluster, where a
+call cannot reach several slots. Each shard is asked for a few entries, because the next page is spread over all of
+them; only those that turn out to have more of it are asked once more. So a page takes three round trips at most, the
+last of which is for its documents, however many registrations there are.
 """
 
 import asyncio
@@ -34,7 +35,7 @@ from app.store.placing import REGISTRATION
 from app.store.records import RedisRecords
 from app.store.words import terms_of
 
-SCRIPTS: Final = (Script.load("directory"), Script.load("tally"))
+SCRIPTS: Final = (Script.load("directory"), Script.load("tally"), Script.load("overdue"))
 
 FIRST_HELPING: Final = 3
 """Entries that each shard is asked for at first: of a page of 50 one in a thousand shards has more."""
@@ -42,11 +43,14 @@ FIRST_HELPING: Final = 3
 COUNTED: Final = 1000
 """Results of a search for words that are counted at most."""
 
-COUNTING_HELPING: Final = 12
-"""Results that each shard is asked for at first when they are counted: three times as many as are needed in all."""
+COUNTING_HELPING: Final = 6
+"""Results that each shard is asked for at first when they are counted: one and a half times as many as are needed."""
 
-ROUNDS: Final = 4
-"""How often shards are asked to look further for registrations with words that are rare together."""
+DEPTHS: Final = (16, 64, 250, 250, 250, 250)
+"""How many registrations of an index a shard looks at for common words, at first and each time it is asked to go on.
+
+Every registration is somewhere else in memory, so those that are looked at are what a search costs. All shards together
+have the first page of a word of every tenth registration among the first sixteen of each."""
 
 T = TypeVar("T", bound=Struct)
 
@@ -74,8 +78,8 @@ class _Found(NamedTuple):
     """Behind which entry it goes on, if it does."""
 
 
-_Ask = Callable[[str, int], Awaitable[_Part]]
-"""Asks a shard for so many entries."""
+_Ask = Callable[[Sequence[str], int], Awaitable[dict[str, _Part]]]
+"""Asks each of these shards for so many entries."""
 
 
 class RedisDirectory:
@@ -129,10 +133,9 @@ class RedisDirectory:
         """See `Directory.due`."""
         second = int(now.timestamp())
 
-        async def ask(shard: str, helping: int) -> _Part:
-            bounds = ("-inf", second, "WITHSCORES", "LIMIT", 0, helping)
-            found = await self._connection.command("ZRANGEBYSCORE", keys.due(shard), *bounds)
-            return _Part(_entries(found[1::2], found[::2]))
+        async def ask(shards: Sequence[str], helping: int) -> dict[str, _Part]:
+            answers = await self._run("overdue", shards, keys.due, second, helping)
+            return {shard: _Part(_entries(found[1::2], found[::2])) for shard, found in answers.items()}
 
         found = await _gather(ask, limit, newer=True)
         return [Due(one[:REGISTRATION_ID_LENGTH], one, datetime.fromtimestamp(at, UTC)) for at, one in found.entries]
@@ -142,41 +145,40 @@ class RedisDirectory:
 
         When all words are common and registrations that have them all are rare, there may be more than was found.
         """
-        found = await self._look(place, want, names, words)
-        for _ in range(ROUNDS - 1):
+        found = await self._look(place, want, names, words, DEPTHS[0])
+        for depth in DEPTHS[1:]:
             missing = want - len(found.entries)
             if not missing or not found.beyond:
                 break
             reached = Place(*found.beyond, place is not None and place.newer)
-            more = await self._look(reached, missing, names, words)
+            more = await self._look(reached, missing, names, words, depth)
             found = _Found(found.entries + more.entries, found.behind, more.beyond)
         return found
 
-    async def _look(self, place: Place | None, want: int, names: Sequence[str], words: Sequence[str]) -> _Found:
+    async def _look(
+        self, place: Place | None, want: int, names: Sequence[str], words: Sequence[str], depth: int
+    ) -> _Found:
         """What shards find in one go."""
-        return await _gather(self._asking(place, names, words), want, newer=place is not None and place.newer)
+        return await _gather(self._asking(place, names, words, depth), want, newer=place is not None and place.newer)
 
-    def _asking(self, place: Place | None, names: Sequence[str], words: Sequence[str]) -> _Ask:
+    def _asking(self, place: Place | None, names: Sequence[str], words: Sequence[str], depth: int) -> _Ask:
         newer = place is not None and place.newer
         where = (place.position, place.member) if place else ("", "")
 
-        async def ask(shard: str, helping: int) -> _Part:
-            answer = await self._connection.run(
-                "directory", [keys.shard(shard)], *where, int(newer), helping, len(names), *names, *words
-            )
-            behind, position, member = answer[:3]
-            horizon = (int(position), member.decode()) if position else None
-            return _Part(_entries(answer[3::2], answer[4::2]), bool(behind), horizon)
+        async def ask(shards: Sequence[str], helping: int) -> dict[str, _Part]:
+            wanted = (*where, int(newer), helping, depth, len(names), *names, *words)
+            answers = await self._run("directory", shards, keys.shard, *wanted)
+            return {shard: _part(answer) for shard, answer in answers.items()}
 
         return ask
 
     async def _count_found(self, names: Sequence[str], words: Sequence[str]) -> int:
         """How many registrations with these words are found at once: the order of them does not matter."""
-        ask = self._asking(None, names, words)
-        parts = await _asked(ask, keys.SHARDS, COUNTING_HELPING)
+        ask = self._asking(None, names, words, DEPTHS[-1])
+        parts = await ask(keys.SHARDS, COUNTING_HELPING)
         full = [shard for shard, part in parts.items() if len(part.entries) == COUNTING_HELPING]
         if full and sum(len(part.entries) for part in parts.values()) < COUNTED:
-            parts |= await _asked(ask, full, COUNTED)
+            parts |= await ask(full, COUNTED)
         return min(COUNTED, sum(len(part.entries) for part in parts.values()))
 
     async def _sheet(self, kind: type[T], place: Place | None, found: _Found) -> Sheet[T]:
@@ -201,9 +203,22 @@ class RedisDirectory:
 
         return [stored for stored in await asyncio.gather(*(one(*entry) for entry in entries)) if stored]
 
+    async def _run(
+        self, script: str, shards: Sequence[str], key: Callable[[str], str], *args: str | int
+    ) -> dict[str, list[Any]]:
+        """What a script answers about each of these shards."""
+        calls = (self._connection.run(script, [key(shard) for shard in group], *args) for group in self._groups(shards))
+        answers = await asyncio.gather(*calls)
+        return dict(zip(shards, (part for answer in answers for part in answer), strict=True))
+
+    def _groups(self, shards: Sequence[str]) -> Sequence[Sequence[str]]:
+        """Shards that one call can ask."""
+        return [[shard] for shard in shards] if self._connection.is_cluster else [shards]
+
     async def _count(self, names: Sequence[str], oldest: int = 0) -> "_Counted":
         """How many entries these indexes have, and since when the oldest of the first so many of them."""
-        calls = (self._connection.run("tally", [keys.shard(shard)], oldest, *names) for shard in keys.SHARDS)
+        groups = self._groups(keys.SHARDS)
+        calls = (self._connection.run("tally", [keys.shard(one) for one in group], oldest, *names) for group in groups)
         answers = await asyncio.gather(*calls)
         counts = [sum(column) for column in zip(*(answer[: len(names)] for answer in answers), strict=True)]
         lowest = [
@@ -218,21 +233,16 @@ def _finds_nothing(search: RegistrationSearch, words: Sequence[str]) -> bool:
     return bool(search.q.strip()) and not words
 
 
-async def _asked(ask: _Ask, shards: Sequence[str], helping: int) -> dict[str, _Part]:
-    """What these shards answer; their questions share round trips."""
-    return dict(zip(shards, await asyncio.gather(*(ask(shard, helping) for shard in shards)), strict=True))
-
-
 async def _gather(ask: _Ask, want: int, *, newer: bool) -> _Found:
     """The next entries of all shards: a few of each, then all that may be wanted of those that had more to give."""
     helping = min(FIRST_HELPING, want)
-    parts = await _asked(ask, keys.SHARDS, helping)
+    parts = await ask(keys.SHARDS, helping)
     found = _merged(parts.values(), want, newer=newer)
     taken = set(found.entries)
     short = [shard for shard, part in parts.items() if len(part.entries) == helping and part.entries[-1] in taken]
     if not short:
         return found
-    parts |= await _asked(ask, short, want + 1)
+    parts |= await ask(short, want + 1)
     return _merged(parts.values(), want, newer=newer)
 
 
@@ -246,6 +256,13 @@ def _merged(parts: Iterable[_Part], want: int, *, newer: bool) -> _Found:
         entries = [one for one in entries if (one <= horizon if newer else one >= horizon)]
     beyond = entries[want - 1] if len(entries) > want else horizon
     return _Found(entries[:want], any(part.behind for part in parts), beyond)
+
+
+def _part(answer: Sequence[Any]) -> _Part:
+    """What `directory.lua` says about a shard."""
+    behind, position, member = answer[:3]
+    horizon = (int(position), member.decode()) if position else None
+    return _Part(_entries(answer[3::2], answer[4::2]), bool(behind), horizon)
 
 
 def _entries(positions: Iterable[bytes], ids: Iterable[bytes]) -> list[_Entry]:

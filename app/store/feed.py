@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from typing import Any, Final
 
 from app.domain.audit_chain import ORIGIN, Link, Sealed, opened
-from app.domain.feed import FEED_PAGE, AuditEntry, AuditRecord, FeedEvent, Group
+from app.domain.feed import FEED_PAGE, TAKEOVER_SECONDS, AuditEntry, AuditRecord, FeedEvent, Group
 from app.schemas.encoding import encode
 from app.store import keys, relay
 from app.store.connection import Connection, Script
@@ -94,7 +94,7 @@ class RedisFeed:
         await self._connection.run("feed_note", both, int(now.timestamp()), encode(entry))
 
     async def take(
-        self, group: Group, consumer: str, *, limit: int = FEED_PAGE, idle_seconds: int = 60
+        self, group: Group, consumer: str, *, limit: int = FEED_PAGE, idle_seconds: int = TAKEOVER_SECONDS
     ) -> list[FeedEvent]:
         """See `Feed.take`."""
         return _events(await self._connection.run("feed_take", [_EVENTS], group, consumer, limit, idle_seconds * 1000))

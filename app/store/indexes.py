@@ -66,10 +66,9 @@ def local(object_id: str) -> str:
 
 def indexes_of(item: AnyObject, internal: Any) -> set[str]:  # noqa: ANN401 -- the internal part differs by type
     """Every index that lists this object, beside the one by creation."""
-    names = {COLLECTIONS[type(item)].name}
     match item:
         case Message():
-            names.add("messages:read" if item.read else "messages:unread")
+            names = {"messages", "messages:read" if item.read else "messages:unread"}
             if item.status in {MessageStatus.OPEN, MessageStatus.PENDING}:
                 names.add("messages:outstanding")
             if isinstance(internal, MessageInternal) and internal.thread:
@@ -77,16 +76,16 @@ def indexes_of(item: AnyObject, internal: Any) -> set[str]:  # noqa: ANN401 -- t
             if isinstance(internal, MessageInternal) and waits_for_operator(item, internal):
                 names.add("messages:waiting")
         case Credential():
-            names.add(f"credentials:client:{local(item.client_id)}")
+            names = {"credentials", f"credentials:client:{local(item.client_id)}"}
         case Grant():
-            names |= _grant_indexes(item, internal)
+            names = _grant_indexes(item, internal)
         case _:
-            pass
+            names = {COLLECTIONS[type(item)].name}
     return names
 
 
 def _grant_indexes(grant: Grant, internal: GrantInternal) -> set[str]:
-    names = {f"grants:status:{grant.status}", f"grants:client:{local(grant.client_id)}"}
+    names = {"grants", f"grants:status:{grant.status}", f"grants:client:{local(grant.client_id)}"}
     names |= {f"grants:scope:{scope}" for scope in grant.scope.split()}
     names |= {f"grants:scope:{entry['type']}" for entry in grant.authorization_details}
     names |= {f"grants:receipt:{code}" for code in grant.receipt_confirmations}

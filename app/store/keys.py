@@ -11,7 +11,7 @@ Below a prefix:
 | --- | --- | --- |
 | `:o` | hash | objects by local id: `m4k…` the document, `m4k…!` its internal part, `c9d…$` the sealed client_secret |
 | `:i:…` | sorted set | local ids by position (see `app.store.indexes`) |
-| `:r` | hash | `rev`, the counter of changes, and `status` |
+| `:r` | hash | `rev`, the counter of changes, `status`, and `unused` until a Client Object has authenticated itself |
 | `:t:…` | string | an access token by digest; expires with it |
 | `:auth` | hash | client_secret digest to credential, client, expiry |
 | `:s:…` | hash | the standing Grants of a Client Object by what is asked for |
@@ -37,7 +37,9 @@ Of a shard, `{3f}`, and written with the objects that they list:
 
 Users belong to no registration;
 `{3f}:session:…` and `{3f}:sign-in:…` (strings) and `{3f}:user:…` (sorted set: grant_ids that the user authorized) are
-spread over the shards. So are `{3f}:mails-to:…` (sorted sets like `:mails`, by the digest of an address).
+spread over the shards. So are `{3f}:mails-to:…` (sorted sets like `:mails`, by the digest of an address), and
+`{3f}:limit:…` (strings: when an allowance of requests is whole again, by the name of the limit and the digest of whose
+it is; see `portion.lua`).
 
 Server-Provided Files belong to no registration. The library has their records under one prefix, `{files}`: operators
 share a file by hand now and then, and Clients never get there, because they read the copies in their own registration.
@@ -136,6 +138,11 @@ def mails_to(shard: str, address_digest: str) -> str:
     return f"{{{shard}}}:mails-to:{address_digest}"
 
 
+def allowance(limit: str, shard: str, key_digest: str) -> str:
+    """What somebody may still ask for under a rate limit."""
+    return f"{{{shard}}}:limit:{limit}:{key_digest}"
+
+
 LIBRARY = "{files}"
 """The prefix of the library of Server-Provided Files."""
 
@@ -150,9 +157,10 @@ def shares(file_id: str) -> str:
 
 FEED = "{feed}"
 """The prefix of the feed, all of it in one slot: `:positions` (hash) how far it has got with each source, `:events`
-(stream), `:events:3f` (streams) the ids of the events of a shard with their registration_ids, `:audit` (stream of
-numbered records), `:audit:…` (sorted sets) the numbers of the records of a registration, `:head` (hash) `number` and
-`hash` of the last record, and `:turn` (string, for a moment) that somebody is at it."""
+(stream), `:events:3f` (streams) where those of a shard are: whose some that follow each other are, and the ids of the
+first and of the last, `:audit` (stream of numbered records), `:audit:…` (sorted sets) the numbers of the records of a
+registration, `:head` (hash) `number` and `hash` of the last record, and `:turn` (string, for a moment) that somebody
+is at it."""
 
 SCHEMA = "{00}:schema"
 """The schema version of the store."""
@@ -204,5 +212,14 @@ def broadcast(broadcast_id: str) -> str:
     return f"{BROADCASTS}:b:{broadcast_id}"
 
 
+FORGETTING = "{00}:forgetting"
+"""That somebody has begun to look for registrations that nobody has used, lately."""
+
 ROTATION = "{00}:rotation"
 """The kid of the key that a rotation of keys is sealing with, until it is done."""
+
+IMPORT = "{00}:import"
+"""The id of the file that is being imported, until all of it is there. `{3f}8kq2…:import` says so of a registration."""
+
+OLDEST = "{00}:schema:oldest"
+"""The oldest schema version whose servers can work with the store (see `app.store.schema`)."""

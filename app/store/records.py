@@ -17,7 +17,7 @@ from app.schemas.registrations import Registration
 from app.store import indexes, keys
 from app.store.changes import Writer
 from app.store.connection import Connection, Script
-from app.store.documents import Documents
+from app.store.documents import Documents, unknown_members
 
 DUE_BATCH = 100
 """Grants that are brought up to date in one change."""
@@ -35,8 +35,8 @@ _EXPIRED = "The access token is expired, revoked or unknown."
 class Sealer(Protocol):
     """Encrypts client_secrets at rest (see `app.crypto.sealing`)."""
 
-    def seal(self, plain: str, *, credential_id: str) -> str:
-        """The text to store."""
+    def seal_all(self, secrets: Sequence[tuple[str, str]]) -> list[str]:
+        """The texts to store, for pairs of credential_id and secret."""
 
     def open(self, sealed: str, *, credential_id: str) -> str:
         """What was sealed for this Credential."""
@@ -134,7 +134,7 @@ class RedisRecords:
         now = int(access.now.timestamp())
         look = int(grants and not access.settled)
         answer = await self.connection.run(script, script_keys, access.token_digest, now, look, *args)
-        admit(access, answer)
+        await admit(access, answer)
         if answer[1]:
             if self.settle_due:
                 await self.settle_due(access.registration_id, access.now)
@@ -153,7 +153,7 @@ class RedisRecords:
 
     def _outgoing(self, kind: type[AnyObject], fields: Sequence[bytes | None]) -> bytes:
         """A document as it goes out; a Credential gets its secret back."""
-        document = self.documents.expand(fields[0] or b"")
+        document = self.documents.expand(kind, fields[0] or b"")
         sealed = fields[1] if kind is Credential else None
         if not sealed:
             return document
@@ -166,7 +166,7 @@ class RedisRecords:
         if kind is Credential:
             documents = [self._outgoing(kind, fields[at : at + width]) for at in range(0, len(fields), width)]
         else:
-            documents = self.documents.expand_all(fields)
+            documents = self.documents.expand_all(kind, fields)
         return Page(
             documents,
             next=Cursor(int(positions[-1]), newer=False) if older and positions else None,
@@ -178,11 +178,15 @@ class RedisRecords:
         if document is None or version is None:
             return None
         part = indexes.COLLECTIONS[kind].internal
-        known = msgspec.convert(decode(internal), part) if internal else part()
-        return Stored(self.documents.unpack(kind, document), known, int(float(version)))
+        item, unknown = self.documents.read(kind, document)
+        if not internal:
+            return Stored(item, part(), int(float(version)), (unknown, {}))
+        fields = decode(internal)
+        known = msgspec.convert(fields, part)
+        return Stored(item, known, int(float(version)), (unknown, unknown_members(part, fields)))
 
 
-def admit(access: Access, answer: list[Any]) -> None:
+async def admit(access: Access, answer: list[Any]) -> None:
     """Note whose token it was that a script accepted, or refuse.
 
     Raises:
@@ -195,8 +199,8 @@ def admit(access: Access, answer: list[Any]) -> None:
     if not answer[0]:
         raise InvalidToken(_EXPIRED)
     access.token = token_facts(access.registration_id, answer[0])
-    if access.admitted:
-        access.admitted(access.token)
+    if access.admitted and (asking := access.admitted(access.token)) is not None:
+        await asking
     if access.scope and access.scope not in access.token.scope.split():
         raise InsufficientScope("The access token does not have the scope that this needs.", scope=access.scope)
 

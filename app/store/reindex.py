@@ -70,7 +70,7 @@ class Reindexer:
             StoreUnavailable: The store does not answer; begin again.
         """
         async for prefixes in stored(self._client, ":o"):
-            await together(self._mend_registration, [one for one in prefixes if keys.has_objects(one)])
+            await together(self.place, [one for one in prefixes if keys.has_objects(one)])
             self._tell(self.done)
         async for names in keys_like(self._client, "{*}*:i:*"):
             await together(self._mend_index, [one for one in names if keys.has_objects(one.partition(":i:")[0])])
@@ -81,7 +81,8 @@ class Reindexer:
         await together(lambda shard: weed_shard(self._mender, shard), keys.SHARDS)
         return self.done
 
-    async def _mend_registration(self, prefix: str) -> None:
+    async def place(self, prefix: str) -> None:
+        """Put all objects of a registration, or of the library, where they belong."""
         async for fields in pages(self._connection, "HSCAN", f"{prefix}:o", "COUNT", _SCAN_COUNT):
             names = [name.decode() for name, _ in fields]
             await self._place(prefix, [name for name in names if not name.endswith(_NO_OBJECTS)])

@@ -5,6 +5,7 @@ Source: CDS-WG1-02 11.2 with RFC 6750 2.1 (header only, ambiguities J6), RFC 674
 
 import base64
 import binascii
+from collections.abc import Awaitable
 from typing import Any
 from urllib.parse import unquote_plus
 
@@ -16,10 +17,11 @@ from app.domain.tokens import ClientLogin
 from app.errors import InvalidClient, InvalidToken
 from app.web.addresses import limit_key
 from app.web.calls import facts_of, header
-from app.web.state import State
+from app.web.state import Limiters, State
 
 MISSING_TOKEN = "This needs an access token in the Authorization header: Bearer, then the token."  # noqa: S105
 MISSING_KEY = "This needs an operator key in the Authorization header: Bearer, then the key."
+MISSING_PROXY_KEY = "This needs an operator key in the Proxy-Authorization header: Bearer, then the key."
 REFUSED_CLIENT = (
     "The client_id or the client_secret is wrong, expired or disabled; HTTP Basic authentication is expected."
 )
@@ -50,9 +52,10 @@ class _Admission:
     def __init__(self, request: Request[State]) -> None:
         self._request = request
 
-    def __call__(self, token: TokenFacts) -> None:
+    def __call__(self, token: TokenFacts) -> Awaitable[None] | None:
         note_client(self._request, token.client_id)
-        self._request.state["limiters"].client.hit(token.client_id)
+        limiters: Limiters = self._request.state["limiters"]
+        return limiters.client.hit(token.client_id)
 
 
 def client_login(request: Request[State]) -> ClientLogin:
@@ -86,6 +89,30 @@ def operator_key(request: Request[State]) -> str | None:
     return key if scheme == "bearer" and request.state["operators"].may_be_key(key) else None
 
 
+def presented_token(request: Request[State]) -> str:
+    """The access token that a request comes with, of whichever registration and good or not.
+
+    Raises:
+        InvalidToken: There is none.
+    """
+    scheme, token = _authorization(request)
+    if scheme != "bearer" or not token:
+        raise InvalidToken(MISSING_TOKEN)
+    return token
+
+
+def proxy_key(request: Request[State]) -> str:
+    """The operator key of a gateway, beside the Authorization of the request that it has got.
+
+    Raises:
+        InvalidToken: There is none.
+    """
+    scheme, key = _authorization(request, b"proxy-authorization")
+    if scheme != "bearer" or not key:
+        raise InvalidToken(MISSING_PROXY_KEY)
+    return key
+
+
 def presented_key(request: Request[State]) -> str:
     """What a request for operators comes with as its key.
 
@@ -108,9 +135,9 @@ def address_of(request: Request[State]) -> str:
     return limit_key(request.scope, request.state["settings"].trusted_proxies)
 
 
-def _authorization(request: Request[Any]) -> tuple[str, str]:
+def _authorization(request: Request[Any], name: bytes = b"authorization") -> tuple[str, str]:
     """The scheme and what follows it; both empty, or only the second, when there is nothing."""
-    scheme, _, credentials = header(request, b"authorization").partition(" ")
+    scheme, _, credentials = header(request, name).partition(" ")
     return scheme.lower(), credentials.strip()
 
 

@@ -34,20 +34,22 @@ async def read_body(request: Request[Any], *, limit_bytes: int, seconds: float =
     declared = header(request, b"content-length")
     if declared.isdecimal() and (len(declared) > _LONGEST_LENGTH or int(declared) > limit_bytes):
         raise _too_large(limit_bytes)
-    body, more = b"", True
+    pieces: list[bytes] = []
+    length, more = 0, True
     try:
         async with asyncio.timeout(seconds):
             while more:
                 message = await request.receive()
                 if message["type"] == "http.disconnect":
                     raise ClientDisconnect
-                body += message.get("body", b"")
+                pieces.append(message.get("body", b""))
                 more = message.get("more_body", False)
-                if len(body) > limit_bytes:
+                length += len(pieces[-1])
+                if length > limit_bytes:
                     raise _too_large(limit_bytes)
     except TimeoutError as error:
         raise InvalidRequest("The body did not arrive in time.") from error
-    return body
+    return b"".join(pieces)
 
 
 async def read_json(request: Request[Any], *, limit_bytes: int | None = None) -> dict[str, Any]:

@@ -5,6 +5,7 @@ uvicorn's httptools protocol limits neither. Bodies have their own limits (`app.
 
 import asyncio
 import math
+import select
 from http import HTTPStatus
 from typing import Any, Final
 from urllib.parse import unquote
@@ -23,6 +24,13 @@ What arrives in one piece is parsed before it is counted, so up to one reading o
 HEAD_SECONDS: Final = 30.0
 """How long a connection may take until the head of a request is complete."""
 
+FRESH_SECONDS: Final = 1.0
+"""In which whoever has opened a connection for a request has begun to send it."""
+
+
+LINGER_SECONDS: Final = 5.0
+"""How long the rest of a body is taken that nobody wants any more."""
+
 
 class Connection(HttpToolsProtocol):
     """One connection.
@@ -36,6 +44,7 @@ class Connection(HttpToolsProtocol):
         self._pending_bytes = 0  # that came since the parser last had a whole head, a piece of a body or its end
         self._patient_until = math.inf
         self._watch: asyncio.TimerHandle | None = None
+        self._is_ending = False
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override] # as uvicorn has it
         """Begin to wait for the first request."""
@@ -77,7 +86,7 @@ class Connection(HttpToolsProtocol):
             default_headers=self.server_state.default_headers,
             message_event=asyncio.Event(),
             expect_100_continue=self.expect_100_continue,
-            keep_alive=version != "1.0" and self.parser.should_keep_alive(),
+            keep_alive=version != "1.0" and self.parser.should_keep_alive() and not self._is_ending,
             on_response=self.on_response_complete,
         )
         if before is None or before.response_complete:
@@ -110,6 +119,8 @@ class Connection(HttpToolsProtocol):
         """A request has ended."""
         self._progress()
         super().on_message_complete()
+        if not self._is_answering():  # but was answered before
+            self._patient_until = self.loop.time() + self.timeout_keep_alive
 
     def on_response_complete(self) -> None:
         """An answer is on its way; go on with the next request, or wait for it."""
@@ -119,8 +130,46 @@ class Connection(HttpToolsProtocol):
         self.flow.resume_reading()
         if self.pipeline:
             self._start_asgi_task(*self.pipeline.pop())
+        elif not self.cycle.keep_alive:
+            self._linger()
         elif not self._pending_bytes:
             self._patient_until = self.loop.time() + self.timeout_keep_alive
+
+    def shutdown(self) -> None:
+        """End with the server, but not between a request that was sent and its answer.
+
+        The last answer is the one to a request that is under way, that has begun to come, or that a connection which
+        was opened a moment ago is for.
+        """
+        self._is_ending = True
+        if self._is_answering():
+            self.cycle.keep_alive = False
+        elif self.cycle is None and not self._pending_bytes and self._watch:
+            self._watch.cancel()
+            self._patient_until += FRESH_SECONDS - HEAD_SECONDS
+            self._look()
+        elif not self._pending_bytes and not self._has_unread():
+            self.transport.close()
+
+    def _linger(self) -> None:
+        """Close when the other side has got its last answer, which came before the end of the body that it sends.
+
+        Closed at once, the connection would be reset by what still comes, and the answer with it.
+        """
+        if self._watch:
+            self._watch.cancel()
+        if self.transport.can_write_eof():
+            self.transport.write_eof()
+        self.transport.set_protocol(_Rest(self))
+        self._watch = self.loop.call_later(LINGER_SECONDS, self.transport.close)
+
+    def _has_unread(self) -> bool:
+        """Whether something has come that the event loop has not brought here yet."""
+        if self.transport.is_closing():
+            return False
+        looking = select.poll()
+        looking.register(self.transport.get_extra_info("socket").fileno(), select.POLLIN)
+        return bool(looking.poll(0))
 
     def _progress(self) -> None:
         self._pending_bytes = 0
@@ -131,7 +180,7 @@ class Connection(HttpToolsProtocol):
         left = self._patient_until - self.loop.time()
         if left > 0:
             self._watch = self.loop.call_later(min(left, HEAD_SECONDS), self._look)
-        elif self._is_answering():
+        elif self._is_answering() or (not self._pending_bytes and self._has_unread()):
             self._watch = self.loop.call_later(HEAD_SECONDS, self._look)
         else:
             self._refuse(HTTPStatus.REQUEST_TIMEOUT)
@@ -145,3 +194,14 @@ class Connection(HttpToolsProtocol):
     def _is_answering(self) -> bool:
         cycle: RequestResponseCycle | None = self.cycle  # None until the first request, whatever uvicorn's types say
         return cycle is not None and not cycle.response_complete
+
+
+class _Rest(asyncio.Protocol):
+    """What still comes on a connection whose last answer has been given."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """The other side has closed, or its time is over."""
+        self._connection.connection_lost(exc)

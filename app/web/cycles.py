@@ -91,7 +91,7 @@ class Cycle(RequestResponseCycle):
     def _finish(self) -> None:
         self.response_complete = True
         self.message_event.set()
-        if not self.keep_alive:
+        if not self.keep_alive and not self.more_body:
             self.transport.close()
         done: Any = self.on_response
         done()

@@ -8,11 +8,11 @@ import re
 import secrets
 import time
 from collections.abc import Awaitable, Callable, Iterable
+from functools import partial
 from typing import Any, Final
 from urllib.parse import urlsplit
 
-from starlette.requests import ClientDisconnect
-from starlette.responses import Response
+from starlette.requests import ClientDisconnect, Request
 from starlette.types import Message, Receive, Scope, Send
 
 from app.errors import (
@@ -32,7 +32,7 @@ from app.web.answers import Answer, empty_answer
 from app.web.calls import FACTS, Call, Headers, headers_of
 from app.web.errors import error_answer
 from app.web.pages import error_page
-from app.web.routing import ErrorStyle, Limit, Route, RouteTable
+from app.web.routing import Endpoint, ErrorStyle, Limit, Route, RouteTable
 from app.web.state import Facts, State
 from app.web.traces import Traces, trace_id_of
 
@@ -94,15 +94,17 @@ class Edge:
             route = self._route(scope)
             style, facts.route = route.errors, route.path
             if route.app:
-                self._spend(route, scope)
+                await self._spend(route, scope)
                 await route.app(scope, receive, exchange.send)
             else:
-                answer = await self._answer(route, Call(scope, receive))
+                endpoint = _endpoint(route, facts.method)
+                await self._spend(route, scope)
+                answer = await endpoint(Call(scope, receive))
                 await answer(scope, receive, exchange.send)
         except ClientDisconnect:
             facts.status = _CLIENT_CLOSED
         except Exception as error:  # noqa: BLE001 -- whatever it is, the caller gets an answer and the log the cause
-            refusal = self._refusal(error, scope, facts)
+            refusal = await self._refusal(error, scope, facts)
             if not facts.status:
                 await self._error_answer(refusal, style, facts, scope)(scope, receive, exchange.send)
         finally:
@@ -119,16 +121,6 @@ class Edge:
         route, scope["path_params"] = found
         return route
 
-    def _answer(self, route: Route, request: Call) -> Awaitable[Response]:
-        """What answers a request to a route. Raises MethodNotAllowed when nothing does, else as `_spend` does."""
-        endpoint = route.endpoints.get("GET" if request.method == "HEAD" else request.method)
-        if endpoint:
-            self._spend(route, request.scope)
-            return endpoint(request)
-        if request.method == _OPTIONS:
-            return _allowed(route)
-        raise MethodNotAllowed(route.methods)
-
     def _own_path(self, path: str) -> str:
         """The path below our public URL, whether or not a proxy has stripped its prefix."""
         if not self._prefix or not path.startswith(self._prefix):
@@ -136,12 +128,15 @@ class Edge:
         own = path[len(self._prefix) :]
         return own if own.startswith("/") else path if own else "/"
 
-    def _spend(self, route: Route, scope: Scope) -> None:
-        if route.limit is Limit.NONE:
+    async def _spend(self, route: Route, scope: Scope) -> None:
+        """Count a request. Raises TooManyRequests when its source has used up its allowance for such routes."""
+        if route.limit is Limit.NONE or scope["method"] == _OPTIONS:
             return
         limiters = self._state["limiters"]
         limiter = limiters.registration if route.limit is Limit.REGISTRATION else limiters.anonymous
-        limiter.hit(limit_key(scope, self._state["settings"].trusted_proxies))
+        asking = limiter.hit(limit_key(scope, self._state["settings"].trusted_proxies))
+        if asking is not None:
+            await asking
 
     def _error_answer(self, refusal: Refusal, style: ErrorStyle, facts: Facts, scope: Scope) -> Answer:
         if style is ErrorStyle.PAGE and ERROR_PAGE in scope:
@@ -151,7 +146,7 @@ class Edge:
             return error_page(self._state, refusal, facts.request_id)
         return error_answer(refusal, style, facts.request_id)
 
-    def _refusal(self, error: Exception, scope: Scope, facts: Facts) -> Refusal:
+    async def _refusal(self, error: Exception, scope: Scope, facts: Facts) -> Refusal:
         """What the caller is told about an error; failed authentication counts against its source.
 
         Beyond the limit a failure is told to come back later. Those who authenticate are served all the same: they may
@@ -166,7 +161,8 @@ class Edge:
             self._metrics.authentication_failed(error.code)
         if isinstance(error, InvalidToken | InvalidClient):
             try:
-                self._state["limiters"].failed_auth.hit(limit_key(scope, self._state["settings"].trusted_proxies))
+                source = limit_key(scope, self._state["settings"].trusted_proxies)
+                await self._state["limiters"].failed_auth.spend(source)
             except TooManyRequests as limit:
                 error = limit
         if isinstance(error, TooManyRequests):
@@ -174,7 +170,17 @@ class Edge:
         return error
 
 
-async def _allowed(route: Route) -> Answer:
+def _endpoint(route: Route, method: str) -> Endpoint:
+    """What answers a request to a route. Raises MethodNotAllowed when nothing does."""
+    endpoint = route.endpoints.get("GET" if method == "HEAD" else method)
+    if endpoint:
+        return endpoint
+    if method == _OPTIONS:
+        return partial(_allowed, route)
+    raise MethodNotAllowed(route.methods)
+
+
+async def _allowed(route: Route, _request: Request[State]) -> Answer:
     return empty_answer(204, headers=[(b"allow", ", ".join(route.methods).encode())])
 
 

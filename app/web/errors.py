@@ -9,6 +9,7 @@ import re
 from typing import Any
 
 from app.errors import (
+    GatewayKeyRefused,
     IdentityProviderUnavailable,
     InsufficientScope,
     InvalidClient,
@@ -74,21 +75,29 @@ def refusal_headers(refusal: Refusal) -> list[tuple[bytes, bytes]]:
     match refusal:
         case InvalidClient():
             return [(b"www-authenticate", f'Basic realm="{REALM}"'.encode())]
+        case GatewayKeyRefused():
+            return [(b"proxy-authenticate", f'Bearer realm="{REALM}"'.encode())]
         case InvalidToken() | InsufficientScope():
             return [(b"www-authenticate", _bearer_challenge(refusal).encode())]
         case MethodNotAllowed():
             return [(b"allow", ", ".join(refusal.allowed).encode())]
         case TooManyRequests():
-            return [
-                (b"retry-after", b"%d" % refusal.retry_after_seconds),
-                (b"ratelimit", b'"default";r=0;t=%d' % refusal.retry_after_seconds),
-            ]
+            return rate_limit_headers(refusal)
         case StoreUnavailable() | IdentityProviderUnavailable():
             return [(b"retry-after", b"%d" % refusal.retry_after_seconds)]
         case RangeNotSatisfiable():
             return [(b"content-range", b"bytes */%d" % refusal.size_bytes)]
         case _:
             return []
+
+
+def rate_limit_headers(refusal: TooManyRequests) -> list[tuple[bytes, bytes]]:
+    """When to come back, and which allowance is used up (draft-ietf-httpapi-ratelimit-headers-11)."""
+    name, seconds = refusal.limit.encode(), refusal.retry_after_seconds
+    headers = [(b"retry-after", b"%d" % seconds), (b"ratelimit", b'"%b";r=0;t=%d' % (name, seconds))]
+    if refusal.quota:
+        headers.append((b"ratelimit-policy", b'"%b";q=%d;w=%d' % (name, refusal.quota, refusal.window_seconds)))
+    return headers
 
 
 def _bearer_challenge(refusal: InvalidToken | InsufficientScope) -> str:

@@ -21,6 +21,7 @@ from app.domain.operators import OperatorKeys
 from app.domain.overview import StoreHealth
 from app.domain.repeats import Repeats
 from app.domain.tokens import TokenStore
+from app.domain.unused import UnusedStore
 from app.domain.user_tokens import UserTokenStore
 from app.domain.webhooks import WebhookStore
 from app.logs import RequestLine
@@ -64,6 +65,7 @@ class State(TypedDict):
     metrics: Metrics
     traces: Traces | None
     repeats: Repeats
+    unused: UnusedStore
     broadcasts: BroadcastStore
     feed: Feed
     limiters: Limiters

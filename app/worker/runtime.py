@@ -19,7 +19,7 @@ STOP_SECONDS: Final = 10.0
 
 FIRST_PAUSE_SECONDS: Final = 1.0
 LONGEST_PAUSE_SECONDS: Final = 60.0
-LONGEST_OUTAGE_PAUSE_SECONDS: Final = 5.0
+LONGEST_OUTAGE_PAUSE_SECONDS: Final = 2.0
 """A store that does not answer costs nothing to ask again, and work waits."""
 
 IDLE_FACTOR: Final = 2

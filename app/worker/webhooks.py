@@ -2,7 +2,7 @@
 
 import asyncio
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
 from typing import Any, Final
 
@@ -36,6 +36,8 @@ LOOK_SECONDS: Final = 0.5
 """How long to wait for something to end before looking whether anything new is due."""
 
 FORGET_EVERY: Final = timedelta(seconds=10)
+
+NOTE_PAUSES_SECONDS: Final = (0.5, 1.0, 2.0, 2.0, 2.0, 2.0)
 
 PARTING_SECONDS: Final = 5.0
 """For what is under way when the process ends; what is broken off is sent again when its lease ends."""
@@ -90,6 +92,7 @@ class SendDeliveries:
         jitter: A number from 0 to 1, another one each time.
         clock: The time at which an attempt ends.
         attempted: Told `delivered`, `delayed` or `dead` after each attempt.
+        note_pauses_seconds: How long to wait before noting again what the store could not take.
     """
 
     name = "webhooks"
@@ -104,6 +107,7 @@ class SendDeliveries:
         jitter: Callable[[], float],
         clock: Callable[[], datetime],
         attempted: Callable[[str], None] = lambda _: None,
+        note_pauses_seconds: Sequence[float] = NOTE_PAUSES_SECONDS,
     ) -> None:
         self._attempted = attempted
         self._queue = queue
@@ -111,6 +115,7 @@ class SendDeliveries:
         self._sender = sender
         self._jitter = jitter
         self._clock = clock
+        self._note_pauses = note_pauses_seconds
         self._under_way: dict[asyncio.Task[None], str] = {}
         self._failing: set[str] = set()
         self._forgot: datetime | None = None
@@ -169,11 +174,24 @@ class SendDeliveries:
         outcome = after_attempt(taken, answer, ended, self._jitter)
         self._tell(taken, outcome)
         try:
-            await self._queue.settle(taken, outcome, ended)
+            await self._settle(taken, outcome, ended)
             if answer.gone and await turn_off(self._webhooks, taken.webhook, now=ended):
                 self._log.warning("webhook_turned_off", webhook_id=webhook_id)
         except StoreUnavailable:  # it is sent again when its lease ends, with the same webhook-id
             self._log.warning("delivery_not_noted", delivery_id=taken.queued.delivery_id)
+
+    async def _settle(self, taken: TakenDelivery, outcome: Outcome, ended: datetime) -> None:
+        """Note it, and again while the store is away and nobody else can have the delivery."""
+        for pause_seconds in self._note_pauses:
+            try:
+                await self._queue.settle(taken, outcome, ended)
+            except StoreUnavailable:
+                if int(self._clock().timestamp()) + pause_seconds >= taken.until:
+                    raise
+                await asyncio.sleep(pause_seconds)
+            else:
+                return
+        await self._queue.settle(taken, outcome, ended)
 
     async def _answer(self, taken: TakenDelivery, now: datetime) -> Answer:
         try:

@@ -59,8 +59,8 @@ What does not go together, as sentences, all of them at once. The schema has sai
 - 'store.url holds a user or a password; put these into a Secret and name it in store.existingSecret.'
 {{- else if regexMatch "^(embedded|unix|memory):" $store.url }}
 - 'store.url names a store inside of one pod, which the others cannot see and which is lost with it; name a Redis or Valkey of yours.'
-{{- else if and $store.url (not (regexMatch "^(rediss?(\\+cluster)?|redis\\+sentinel)://[^/]" $store.url)) }}
-- 'store.url needs to begin with redis://, rediss://, redis+cluster://, rediss+cluster:// or redis+sentinel://.'
+{{- else if and $store.url (not (regexMatch "^rediss?(\\+(cluster|sentinel))?://[^/]" $store.url)) }}
+- 'store.url needs to begin with redis://, rediss://, redis+cluster://, rediss+cluster://, redis+sentinel:// or rediss+sentinel://.'
 {{- end }}
 {{- range $store.nodes }}
 {{- if not (regexMatch "^(\\[[0-9A-Fa-f:.]+\\]|[A-Za-z0-9._-]+)(:[0-9]{1,5})?$" .) }}
@@ -78,14 +78,12 @@ What does not go together, as sentences, all of them at once. The schema has sai
 - 'store.database needs to be 0 with store.mode cluster, which has no others.'
 {{- end }}
 {{- end }}
-{{- if and (or $store.sentinel.username $secret.sentinelPasswordKey) (not (hasPrefix "redis+sentinel://" $url)) (not $secret.urlKey) }}
+{{- if and (or $store.sentinel.username $secret.sentinelPasswordKey) (not (regexMatch "^rediss?\\+sentinel://" $url)) (not $secret.urlKey) }}
 - 'store.sentinel.username and store.existingSecret.sentinelPasswordKey are for a store behind sentinels.'
 {{- end }}
 {{- if $store.tls.enabled }}
-{{- if hasPrefix "redis+sentinel://" $url }}
-- 'store.tls does not work with sentinels: this version of the server speaks TLS to single servers and to a Cluster.'
-{{- else if regexMatch "^redis(\\+cluster)?://" $url }}
-- 'store.tls.enabled needs a store.url that begins with rediss:// or rediss+cluster://.'
+{{- if regexMatch "^redis(\\+(cluster|sentinel))?://" $url }}
+- 'store.tls.enabled needs a store.url that begins with rediss://, rediss+cluster:// or rediss+sentinel://.'
 {{- end }}
 {{- if and $store.tls.existingSecret (ne (empty $store.tls.certKey) (empty $store.tls.keyKey)) }}
 - 'store.tls.certKey and store.tls.keyKey go together.'

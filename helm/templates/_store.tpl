@@ -1,6 +1,7 @@
 {{/*
 From values to CDS_STORE_URL. Three ways: the URL as it is, when nothing secret is in it; the URL from a Secret, as a
-whole; or, when user or password come from somewhere, a file .env that an init container writes (files/store_url.py).
+whole; or, when user or password come from somewhere, a file .env that an init container writes (files/store_url.py). A
+password in a file is read by the server itself, again and again.
 */}}
 
 {{- define "cds.storeUrl" -}}
@@ -10,7 +11,7 @@ whole; or, when user or password come from somewhere, a file .env that an init c
   {{- $scheme := ternary "rediss" "redis" $store.tls.enabled -}}
   {{- $hosts := join "," $store.nodes -}}
   {{- if eq $store.mode "sentinel" -}}
-    {{- $url = printf "redis+sentinel://%s/%s/%d" $hosts $store.sentinel.master (int $store.database) -}}
+    {{- $url = printf "%s+sentinel://%s/%s/%d" $scheme $hosts $store.sentinel.master (int $store.database) -}}
   {{- else if eq $store.mode "cluster" -}}
     {{- $url = printf "%s+cluster://%s" $scheme $hosts -}}
   {{- else -}}
@@ -31,7 +32,7 @@ whole; or, when user or password come from somewhere, a file .env that an init c
 {{- define "cds.storeCredentials" -}}
 {{- $store := .Values.store -}}
 {{- $secret := $store.existingSecret -}}
-{{- if and (not $secret.urlKey) (or $store.username $store.passwordFile $store.sentinel.username $secret.usernameKey $secret.passwordKey $secret.sentinelPasswordKey) -}}true{{- end -}}
+{{- if and (not $secret.urlKey) (or $store.username $store.sentinel.username $secret.usernameKey $secret.passwordKey $secret.sentinelPasswordKey) -}}true{{- end -}}
 {{- end -}}
 
 {{/* The environment of the server that is about the store. */}}
@@ -46,6 +47,10 @@ whole; or, when user or password come from somewhere, a file .env that an init c
 {{- else if not (include "cds.storeCredentials" .) }}
 - name: CDS_STORE_URL
   value: {{ include "cds.storeUrl" . | quote }}
+{{- end }}
+{{- with $store.passwordFile }}
+- name: CDS_STORE_PASSWORD_FILE
+  value: {{ . | quote }}
 {{- end }}
 {{- if $store.waitReplicas }}
 - name: CDS_STORE_WAIT_REPLICAS
@@ -75,9 +80,6 @@ whole; or, when user or password come from somewhere, a file .env that an init c
     secretKeyRef:
       name: {{ $secret.name }}
       key: {{ $secret.passwordKey }}
-{{- else if $store.passwordFile }}
-- name: STORE_PASSWORD_FILE
-  value: {{ $store.passwordFile | quote }}
 {{- end }}
 {{- with $store.sentinel.username }}
 - name: SENTINEL_USERNAME

@@ -20,7 +20,7 @@ from app.store.connection import Connection
 from app.store.directory import RedisDirectory
 from app.store.documents import Documents
 from app.store.records import RedisRecords
-from tests.bench.load import load
+from tests.bench.load import ADJECTIVES, KINDS, load, name_of
 from tests.factories import BASE, NOW
 from tests.stores import start_valkey
 
@@ -29,7 +29,7 @@ REPEATED = 60
 
 def questions(directory: RedisDirectory) -> dict[str, Callable[[], Awaitable[Any]]]:
     """What the pages of the console ask."""
-    active = RegistrationSearch(status=RegistrationStatus.ACTIVE)
+    active, both = RegistrationSearch(status=RegistrationStatus.ACTIVE), f"{ADJECTIVES[0]} {KINDS[0]}"
     return {
         "registrations": lambda: directory.registrations(RegistrationSearch()),
         "registrations, filtered": lambda: directory.registrations(
@@ -42,12 +42,12 @@ def questions(directory: RedisDirectory) -> dict[str, Callable[[], Awaitable[Any
         ),
         "outstanding Messages": lambda: directory.messages(MessageSearch()),
         "Grants": directory.grants,
-        "search, a rare word": lambda: directory.registrations(RegistrationSearch(q="brightbarn0")),
-        "search, a common word": lambda: directory.registrations(RegistrationSearch(q="energy")),
-        "search, two common words": lambda: directory.registrations(RegistrationSearch(q="bright software")),
+        "search, a rare word": lambda: directory.registrations(RegistrationSearch(q=name_of(0)[0])),
+        "search, a common word": lambda: directory.registrations(RegistrationSearch(q=KINDS[0])),
+        "search, two common words": lambda: directory.registrations(RegistrationSearch(q=both)),
         "search, nothing": lambda: directory.registrations(RegistrationSearch(q="nothing at all")),
         "count, filtered": lambda: directory.count(active),
-        "count of a search": lambda: directory.count(RegistrationSearch(q="energy")),
+        "count of a search": lambda: directory.count(RegistrationSearch(q=KINDS[0])),
         "tally": directory.tally,
         "due": lambda: directory.due(NOW),
     }
@@ -68,10 +68,11 @@ async def opened(stack: contextlib.AsyncExitStack, count: int) -> RedisDirectory
     stack.push_async_callback(connection.close)
     await connection.load(SCRIPTS)
     empty = (await store.client.info("memory"))["used_memory"]
-    await load(connection, count)
+    sealer = Sealer([new_key()])
+    await load(servers.url, count, sealer=sealer)
     used = (await store.client.info("memory"))["used_memory"]
     sys.stdout.write(f"{count:,} registrations: {(used - empty) / count:,.0f} bytes each\n")
-    return RedisDirectory(RedisRecords(connection, Documents(BASE), Sealer([new_key()])))
+    return RedisDirectory(RedisRecords(connection, Documents(BASE), sealer))
 
 
 async def measure(asked: Sequence[Callable[[], Awaitable[Any]]]) -> list[float]:

@@ -5,7 +5,7 @@ import contextlib
 from collections.abc import AsyncIterator
 from typing import Self
 
-READ_SECONDS = 10
+READ_SECONDS = 60
 ANSWER = """HTTP/1.1 {status}\r
 Content-Type: text/html; charset=utf-8\r
 Content-Length: {length}\r

@@ -9,8 +9,9 @@ from playwright.async_api import Browser
 from tests.browser.apps import App
 from tests.browser.inspection import inspect
 from tests.browser.users import User, open_user
-from tests.live_server import edited_demo, free_port, live_server
+from tests.live_server import edited_demo, live_server
 from tests.openid_provider import openid_provider, settings
+from tests.ports import free_port
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 

@@ -16,6 +16,7 @@ from tests.browser.apps import REQUIRED_FIELDS, SCOPE, App, answer_of
 from tests.browser.sites import Site
 from tests.browser.users import MARA, User
 from tests.node import TESTS, require_node
+from tests.patience import SECONDS
 
 with warnings.catch_warnings():
     # Authlib would rather have httpx2 and says so on import; it works with httpx, which this project uses anyway.
@@ -26,7 +27,6 @@ with warnings.catch_warnings():
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
 NODE_PROJECT = TESTS / "oauth4webapi"
-NODE_SECONDS = 60
 DETAILS = {
     "type": SCOPE,
     "interval": "monthly",
@@ -52,7 +52,7 @@ class Node:
         process = await asyncio.create_subprocess_exec(node, *arguments, cwd=NODE_PROJECT, stdin=pipe, stdout=pipe)
         try:
             yield cls(process)
-            assert await asyncio.wait_for(process.wait(), NODE_SECONDS) == 0
+            assert await asyncio.wait_for(process.wait(), SECONDS) == 0
         finally:
             with contextlib.suppress(ProcessLookupError):
                 process.kill()
@@ -61,7 +61,7 @@ class Node:
     async def hear(self) -> dict[str, Any]:
         """The next thing that it says."""
         assert self.process.stdout
-        line = await asyncio.wait_for(self.process.stdout.readline(), NODE_SECONDS)
+        line = await asyncio.wait_for(self.process.stdout.readline(), SECONDS)
         assert line, "it has ended; the reason is on standard error"
         said: dict[str, Any] = json.loads(line)
         return said

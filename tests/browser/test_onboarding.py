@@ -26,10 +26,12 @@ from tests.browser.inspection import inspect
 from tests.browser.sites import Site
 from tests.browser.users import User, open_user
 from tests.conftest import REQUIRED_FIELDS, Clock, Registered, Server
-from tests.live_server import UNLIMITED, edited_demo, free_port, live_server
+from tests.live_server import UNLIMITED, edited_demo, live_server
 from tests.mail_server import MailServer, mail_server
 from tests.onboarding import CALLBACK, SECRET, code_in, decide, mails, request_of, signed, with_form
 from tests.openid_provider import openid_provider, settings
+from tests.patience import SECONDS
+from tests.ports import free_port
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
@@ -37,7 +39,6 @@ SIGN_IN = "Sign in with Prairie & Lake Energy"
 SCOPES = "cds_client_admin ple_customer_data ple_interconnection"
 OPERATOR_KEY = "cdsop_" + "k" * 43
 CHECKOUT = "<!doctype html><html lang=en><title>Pay</title><h1>Checkout</h1><a id=back>Back</a><p id=about></p></html>"
-PATIENCE_SECONDS = 30
 
 
 @dataclass
@@ -131,7 +132,7 @@ async def somebody(browser: Browser, url: str, **options: Any) -> AsyncIterator[
 
 async def mailed_code(letters: MailServer, number: int) -> str:
     """The code in the letter of that number, once it has come."""
-    async with asyncio.timeout(PATIENCE_SECONDS):
+    async with asyncio.timeout(SECONDS):
         while len(letters.letters) < number:  # noqa: ASYNC110 -- it comes from another process
             await asyncio.sleep(0.05)
     text = letters.letters[number - 1].get_payload()

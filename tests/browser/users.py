@@ -9,7 +9,7 @@ from playwright.async_api import Browser, Dialog, Page, Response
 
 MARA = ("mara.lind@customers.example", "winter-wheat", "Mara Lind")
 SCHOOL = ("facilities@lakeside-school.example", "chalk-and-slate", "Lakeside School District")
-ACTION_MS = 30_000
+ACTION_MS = 120_000
 EXPECTED = re.compile(r"Failed to load resource: the server responded with a status of 4\d\d")
 """What Chromium says about pages that are errors."""
 MAX_STOPS = 30

@@ -4,13 +4,16 @@ import json
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from joserfc import jwe
 from joserfc.jwk import OctKey
+from joserfc.registry import HeaderParameter
 
 from app.crypto.sealing import Sealer
 from app.errors import ServerError
 
 OLD, NEW = (OctKey.generate_key(256, auto_kid=True) for _ in range(2))
 SEALER = Sealer([NEW])
+REGISTRY = jwe.JWERegistry({"credential_id": HeaderParameter("Whose it is", "str")}, algorithms=["dir", "A256GCM"])
 
 
 @given(plain=st.text(), credential_id=st.text(min_size=1, max_size=40))  # joserfc limits the length of a header
@@ -32,6 +35,22 @@ def test_a_sealed_secret_shows_nothing_of_it_and_never_looks_the_same_twice():
         "kid": NEW.kid,
         "credential_id": "00r1-c1",
     }
+
+
+def test_joserfc_opens_a_sealed_secret_as_any_other_jwe():
+    sealed = SEALER.seal("cdscs_geheim", credential_id="00r1-c1")
+
+    opened = jwe.decrypt_compact(sealed, NEW, registry=REGISTRY)
+
+    assert opened.plaintext == b"cdscs_geheim"
+    assert opened.headers() == {"alg": "dir", "enc": "A256GCM", "kid": NEW.kid, "credential_id": "00r1-c1"}
+
+
+def test_what_joserfc_sealed_in_an_earlier_version_opens():
+    header = {"alg": "dir", "enc": "A256GCM", "kid": NEW.kid, "credential_id": "00r1-c1"}
+    sealed = jwe.encrypt_compact(header, b"geheim", NEW, registry=REGISTRY)
+
+    assert SEALER.open(sealed, credential_id="00r1-c1") == "geheim"
 
 
 def test_a_sealed_secret_does_not_open_for_another_credential():

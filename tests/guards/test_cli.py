@@ -14,11 +14,11 @@ import pytest
 from click.testing import CliRunner
 
 from app.cli import main
-from tests.stores import free_port
+from tests.patience import SECONDS
+from tests.ports import free_port
 
 ROOT = Path(__file__).parents[2]
 COMMAND = [sys.executable, "-c", "from app.cli import main; main()"]
-READY_SECONDS = 60.0
 
 
 @pytest.fixture(autouse=True)
@@ -107,7 +107,7 @@ def serving(directory: Path, *arguments: str, **environ: str) -> Iterator[tuple[
         text=True,
     )
     try:
-        deadline = time.monotonic() + READY_SECONDS
+        deadline = time.monotonic() + SECONDS
         while status(f"{url}/readyz") != 200:
             assert process.poll() is None, process.stderr.read()
             assert time.monotonic() < deadline
@@ -116,20 +116,20 @@ def serving(directory: Path, *arguments: str, **environ: str) -> Iterator[tuple[
     finally:
         if process.poll() is None:
             process.terminate()
-        process.communicate(timeout=30)
+        process.communicate(timeout=SECONDS)
 
 
 def status(url: str) -> int:
     """The status of an answer; 0 when nobody answers."""
     try:
-        return httpx.get(url, timeout=5).status_code
+        return httpx.get(url, trust_env=False).status_code
     except httpx.HTTPError:
         return 0
 
 
 @pytest.mark.parametrize("workers", ["1", "2"])
 def test_sigterm_turns_readiness_off_and_keeps_serving_before_the_exit_with_0(tmp_path, workers):
-    with serving(tmp_path, "--workers", workers, "--drain", "3") as (process, url):
+    with serving(tmp_path, "--workers", workers, "--drain", "5") as (process, url):
         process.send_signal(signal.SIGTERM)
         while (answered := status(f"{url}/readyz")) == 200:  # a supervisor looks at its signals twice a second
             time.sleep(0.05)
@@ -139,22 +139,22 @@ def test_sigterm_turns_readiness_off_and_keeps_serving_before_the_exit_with_0(tm
             for _ in range(2):  # the second time over a connection of its own
                 answer = http.get(f"{url}/livez")
                 assert (answer.status_code, answer.headers["connection"]) == (200, "close")
-        assert process.wait(timeout=15) == 0
+        assert process.wait(timeout=SECONDS) == 0
     assert not (tmp_path / ".data" / "store" / "valkey.sock").exists()
 
 
 def test_ctrl_c_ends_at_once_with_0(tmp_path):
-    with serving(tmp_path) as (process, _):
+    with serving(tmp_path, "--drain", "600") as (process, _):
         process.send_signal(signal.SIGINT)
 
-        assert process.wait(timeout=5) == 0
+        assert process.wait(timeout=SECONDS) == 0
 
 
 def test_workers_end_when_their_parent_is_killed_and_the_port_is_free_again(tmp_path):
     with serving(tmp_path, "--workers", "2") as (process, url):
         process.kill()
         process.wait()
-        deadline = time.monotonic() + 10
+        deadline = time.monotonic() + SECONDS
         while status(f"{url}/livez"):
             assert time.monotonic() < deadline
             time.sleep(0.05)
@@ -167,7 +167,7 @@ def test_published_urls_follow_the_port_and_log_lines_are_json(tmp_path):
     with serving(tmp_path) as (process, url):
         document = httpx.get(f"{url}/.well-known/cds-server-metadata.json").text
         process.terminate()
-        output, errors = process.communicate(timeout=15)
+        output, errors = process.communicate(timeout=SECONDS)
 
     assert url in document
     assert output == ""
@@ -177,7 +177,7 @@ def test_published_urls_follow_the_port_and_log_lines_are_json(tmp_path):
 def test_people_are_welcomed_with_a_registration_to_paste(tmp_path):
     with serving(tmp_path, "--welcome") as (process, url):
         process.terminate()
-        output, _ = process.communicate(timeout=15)
+        output, _ = process.communicate(timeout=SECONDS)
 
     assert f"{url}/.well-known/cds-server-metadata.json" in output
     assert f"curl {url}/oauth/register" in output
@@ -207,7 +207,7 @@ def test_a_store_that_does_not_suit_is_told_in_a_sentence_and_not_as_a_traceback
         env={**os.environ, "PYTHONPATH": str(ROOT), "CDS_STORE_URL": f"embedded:{tmp_path}/store"},
         capture_output=True,
         text=True,
-        timeout=30,
+        timeout=SECONDS,
         check=False,
     )
 

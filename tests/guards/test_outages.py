@@ -12,10 +12,11 @@ from redis import Redis
 
 from app.store.connect import connect
 from tests.conftest import MakeServer, Registered, Server
-from tests.stores import Servers, start_sentinel, start_valkey
+from tests.patience import SECONDS
+from tests.stores import STEADY_MS, Servers, start_sentinel, start_valkey
 
-SOON_SECONDS = 7.0
-RECOVERY_SECONDS = 15.0
+SOON_SECONDS = 15.0
+"""The store is given five, and a busy machine some more. Whoever waits for good meets a limit of minutes."""
 
 
 class Scene:
@@ -67,7 +68,7 @@ class Scene:
 
     async def require_recovery(self) -> None:
         """Everything works again without anybody's help, and soon."""
-        deadline = time.monotonic() + RECOVERY_SECONDS
+        deadline = time.monotonic() + SECONDS
         while (answer := await self.clients()).status_code == 503:
             assert time.monotonic() < deadline
             await asyncio.sleep(0.1)
@@ -109,10 +110,10 @@ async def test_a_store_that_was_killed_is_told_at_once_and_recovered_from_when_i
     scene.servers.kill(0)
     started = time.monotonic()
     await scene.require_unavailable()
-    assert time.monotonic() - started < 2
+    assert time.monotonic() - started < 4  # less than one that hangs is given
 
     again = start_valkey(scene.servers.directory / "socket")
-    deadline = time.monotonic() + RECOVERY_SECONDS
+    deadline = time.monotonic() + SECONDS
     while (answer := await scene.clients()).status_code == 503:
         assert time.monotonic() < deadline
         await asyncio.sleep(0.1)
@@ -156,7 +157,7 @@ async def test_a_store_that_is_full_or_has_become_a_replica_refuses_changes_only
 
 
 async def test_a_change_that_no_replica_confirmed_is_refused_and_reads_go_on(make_server):
-    servers = start_sentinel()
+    servers = start_sentinel(down_after_ms=STEADY_MS)
     store = await connect(servers.url, wait_replicas=1)
     server = await make_server(store=store)
     client = await server.register()

@@ -36,6 +36,7 @@ PUBLIC = {
     "/onboarding/{message_id}/sign-in",
     "/",
     "/docs",
+    "/docs/behind-a-gateway",
     "/docs/api",
     "/docs/api/reference.js",
     "/docs/errors",

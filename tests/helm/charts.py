@@ -18,7 +18,7 @@ CHART = ROOT / "helm"
 EXAMPLES = sorted((CHART / "ci").glob("*-values.yaml"))
 EXAMPLE_NAMES = [path.name.removesuffix("-values.yaml") for path in EXAMPLES]
 KUBERNETES = ("1.30", "1.31", "1.32", "1.33", "1.34")
-HELM_SECONDS = 60
+HELM_SECONDS = 300
 
 NEEDED = {"config": {"publicUrl": "https://cds.utility.example"}, "store": {"url": "redis://valkey:6379/0"}}
 

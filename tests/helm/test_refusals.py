@@ -38,10 +38,10 @@ REFUSED = {
         "for a store behind sentinels",
     ),
     "sentinel TLS": (
-        nodes("sentinel", sentinel={"master": "m"}, tls={"enabled": True}),
-        "store.tls does not work with sentinels",
+        {"store": {"url": "redis+sentinel://a/m", "tls": {"enabled": True}}},
+        "rediss+cluster:// or rediss+sentinel://",
     ),
-    "TLS and redis": ({"store": {"tls": {"enabled": True}}}, "begins with rediss:// or rediss+cluster://"),
+    "TLS and redis": ({"store": {"tls": {"enabled": True}}}, "begins with rediss://, rediss+cluster://"),
     "TLS off": ({"store": {"tls": {"existingSecret": "c"}}}, "store.tls.existingSecret needs store.tls.enabled"),
     "half a certificate": (
         {"store": {"url": "rediss://a", "tls": {"enabled": True, "existingSecret": "c", "certKey": "tls.crt"}}},

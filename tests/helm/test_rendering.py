@@ -42,7 +42,7 @@ def test_custom_resources_are_what_their_operators_expect():
         input=json.dumps(customs),
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=charts.HELM_SECONDS,
         check=False,
     )
 
@@ -63,7 +63,7 @@ def test_a_custom_resource_with_a_wrong_field_would_be_noticed():
             input=json.dumps([one]),
             capture_output=True,
             text=True,
-            timeout=60,
+            timeout=charts.HELM_SECONDS,
             check=False,
         )
 

@@ -9,6 +9,7 @@ from tests.helm import charts
 ELSEWHERE = {
     "CDS_CATALOG": {"catalog": {"inline": "server: {}"}},
     "CDS_STORE_WAIT_REPLICAS": {"store": {"waitReplicas": 2}},
+    "CDS_STORE_PASSWORD_FILE": {"store": {"passwordFile": "/vault/password"}},
 }
 FROM_SECRETS = {
     "CDS_SMTP_URL",

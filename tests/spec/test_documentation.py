@@ -33,7 +33,7 @@ OAUTH_METADATA = "/.well-known/oauth-authorization-server"
 PAGES = [documentation.LANDING_PATH, *(page.path for page in CONTENTS)]
 FIELDS = documentation.REGISTRATION_FIELDS_PATH
 SIGN_IN_FIRST = ("/oauth/authorizations", "/console")
-PROGRAM_SECONDS = 60
+PROGRAM_SECONDS = 300
 OPERATOR_KEY = "an-operator-key-of-this-test-alone-0123456789"
 CALLBACK_SECRET = "whsec_" + base64.b64encode(b"a secret of this test alone").decode()
 

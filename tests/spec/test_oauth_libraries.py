@@ -30,7 +30,7 @@ with warnings.catch_warnings():
 
 NODE_PROJECT = TESTS / "oauth4webapi"
 SCOPE = "ple_grid_status"
-NODE_SECONDS = 60
+NODE_SECONDS = 300
 
 
 @pytest.fixture(scope="module")

@@ -108,6 +108,12 @@ async def use_oauth(walk: Walk) -> None:
     introspected = await http.post("/oauth/introspect", data={"token": token}, auth=login)
     assert introspected.json()["active"]
     assert not (await http.post("/oauth/introspect", data={"token": "x"}, auth=login)).json()["active"]
+    gateway = {"Proxy-Authorization": f"Bearer {walk.admin.key}", "Authorization": f"Bearer {token}"}
+    assert (await http.get("/oauth/forward-auth", headers=gateway)).status_code == 200
+    other = gateway | {"X-Required-Scope": "ple_grid_status"}
+    assert (await http.post("/oauth/forward-auth", headers=other)).status_code == 403
+    assert (await http.get("/oauth/forward-auth", headers=gateway | {"Authorization": "x"})).status_code == 401
+    assert (await http.get("/oauth/forward-auth")).status_code == 407
     assert (await http.post("/oauth/revoke", data={"token": token}, auth=login)).is_success
     assert (await http.post("/oauth/token", data={"grant_type": "x"}, auth=login)).status_code == 400
     assert (await http.post("/oauth/token", data={"grant_type": "x"}, auth=("x", "y"))).status_code == 401

@@ -20,7 +20,7 @@ from tests.live_server import live_server
 CUSTOMER_DATA = "ple_customer_data"
 GRID_STATUS = "ple_grid_status"
 OWN_REDIRECT_URI = "https://example.com/my-redirect"
-SHELL_SECONDS = 60
+SHELL_SECONDS = 300
 
 pytestmark = pytest.mark.skipif(
     not (shutil.which("curl") and shutil.which("jq") and shutil.which("bash")), reason="needs bash, curl and jq"

@@ -31,7 +31,7 @@ from tests.forged_provider import (
     unsigned,
 )
 from tests.html_pages import UserBrowser, View
-from tests.live_server import free_port
+from tests.ports import free_port
 
 ADA_ID = f"oidc:{ISSUER}#{SUBJECT}"
 BUTTON = "Sign in with Prairie & Lake Energy"
@@ -444,7 +444,7 @@ def down(provider: ForgedProvider) -> None:
 
 
 def slow(provider: ForgedProvider) -> None:
-    provider.delay_seconds = 60.0
+    provider.fall_silent()
 
 
 @pytest.mark.parametrize("trouble", [down, slow])
@@ -458,14 +458,14 @@ async def test_a_provider_that_does_not_answer_is_a_page_that_says_so(browser, p
     assert int(view.response.headers["retry-after"]) > 0
     assert view.links["Back to the sign-in page"]["href"] == path
 
-    provider.is_down, provider.delay_seconds = False, 0.0
+    provider.recover()
     url = provider.authorize(await to_provider(browser, path))
     trouble(provider)
     view = await come_back(browser, url)
     assert view.response.status_code == 503
     assert is_nobody(browser)
 
-    provider.is_down, provider.delay_seconds = False, 0.0
+    provider.recover()
     assert "Meadow Home asks for access" in (await sign_in(browser, provider, path)).text
 
 

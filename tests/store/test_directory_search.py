@@ -150,8 +150,9 @@ async def test_many_results_are_paged_in_order(
 async def test_a_search_that_would_take_long_goes_on_with_the_next_page(
     records: RedisRecords, directory: RedisDirectory
 ) -> None:
-    """Both words are common, together they are rare: a page ends where the store has looked, and nothing is lost."""
-    common = ["Meadow Software", "Barn Software", "Meadow Hay"]
+    """Both words are very common, together they are rare: a page ends where the store has looked, nothing is lost."""
+    meadow, barn = "Meadow Meadows Meadowland", "Barn Barns Barnyard"
+    common = [f"{meadow} Software", f"{barn} Software", f"{meadow} Hay"]
     ids = ["3f" + RANDOM.registration_id()[2:] for _ in range(1500)]
     rare = {100, 1400}
     for start in range(0, len(ids), 100):
@@ -161,7 +162,7 @@ async def test_a_search_that_would_take_long_goes_on_with_the_next_page(
                     records,
                     registration_id=ids[number],
                     modified=NOW + timedelta(seconds=number),
-                    **about("Meadow Barn" if number in rare else common[number % 3]),
+                    **about(f"{meadow} {barn}" if number in rare else common[number % 3]),
                 )
                 for number in range(start, start + 100)
             )

@@ -14,13 +14,14 @@ import httpx
 import pytest
 from redis import Redis
 
-from tests.live_server import COMMAND, REPOSITORY, UNLIMITED, free_port, stop, wait_until_ready
+from tests.live_server import COMMAND, REPOSITORY, UNLIMITED, stop, wait_until_ready
+from tests.patience import SECONDS
+from tests.ports import free_port
 
 WRITERS = 4
 ROUNDS = 4
 """Of each kind of crash."""
 
-RECOVERY_SECONDS = 15.0
 QUESTION = {"type": "support_request", "previous_uri": None, "name": "Durability", "description": "Is this kept?"}
 
 
@@ -90,7 +91,7 @@ def token(http: httpx.Client, client_id: str, secret: str) -> dict[str, str]:
 
 def write(url: str, confirmed: Confirmed, enough: int, reached: threading.Event, ended: threading.Event) -> None:
     """Register Clients that write Messages, and note what is confirmed, until the end."""
-    with httpx.Client(base_url=url, timeout=10) as http:
+    with httpx.Client(base_url=url) as http:
         while not ended.is_set():
             with contextlib.suppress(httpx.HTTPError):
                 answer = http.post("/oauth/register", json={"scope": "cds_client_admin"})
@@ -129,7 +130,7 @@ def writing(server: Server, confirmed: Confirmed, enough: int) -> Iterator[threa
 
 def require_everything(server: Server, confirmed: Confirmed) -> None:
     """Every Client authenticates and finds all its Messages."""
-    with httpx.Client(base_url=server.url, timeout=10) as http:
+    with httpx.Client(base_url=server.url) as http:
         for client_id, secret in confirmed.secrets.items():
             headers = token(http, client_id, secret)
             listing = http.get("/cds-api/v1/messages", headers=headers).json()
@@ -143,7 +144,7 @@ def test_nothing_that_was_confirmed_is_lost_in_a_crash(server, crash):
     confirmed = Confirmed()
     for number in range(ROUNDS):
         with writing(server, confirmed, enough=10 + 7 * number) as reached:
-            assert reached.wait(RECOVERY_SECONDS)
+            assert reached.wait(SECONDS)
             if crash != "server":
                 server.kill_store()
             if crash != "store":
@@ -157,7 +158,7 @@ def test_nothing_that_was_confirmed_is_lost_in_a_crash(server, crash):
 
 def require_recovery(server: Server) -> None:
     """Registrations are taken again, soon and by itself."""
-    deadline = time.monotonic() + RECOVERY_SECONDS
+    deadline = time.monotonic() + SECONDS
     while httpx.post(f"{server.url}/oauth/register", json={"scope": "cds_client_admin"}).status_code != 201:
         assert time.monotonic() < deadline
         time.sleep(0.05)

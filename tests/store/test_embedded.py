@@ -3,7 +3,6 @@ import signal
 import stat
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
@@ -58,11 +57,9 @@ def opened():
         store.stop()
 
 
-def test_it_starts_within_a_second_and_is_for_its_owner_only(tmp_path, opened):
-    started = time.monotonic()
+def test_it_answers_once_it_is_open_and_is_for_its_owner_only(tmp_path, opened):
     store = opened(tmp_path / "data" / "store")
 
-    assert time.monotonic() - started < 1
     assert redis_of(store).ping()
     assert stat.S_IMODE(store.directory.stat().st_mode) == 0o700
     assert stat.S_IMODE(store.socket_path.stat().st_mode) == 0o700
@@ -208,12 +205,13 @@ def test_a_damaged_file_is_refused_with_what_valkey_says_about_it(tmp_path):
 
 
 def test_a_process_that_holds_the_directory_and_does_not_answer_is_told(tmp_path, monkeypatch):
-    monkeypatch.setattr("app.store.embedded.START_SECONDS", 0.2)
     held = try_lock(tmp_path / "valkey.lock")
     (tmp_path / "owner.lock").touch()
 
-    with pytest.raises(ConfigurationError, match="does not answer"):
-        EmbeddedStore.open(tmp_path)
+    with monkeypatch.context() as impatient:
+        impatient.setattr("app.store.embedded.START_SECONDS", 0.2)
+        with pytest.raises(ConfigurationError, match="does not answer"):
+            EmbeddedStore.open(tmp_path)
     os.close(held)
     EmbeddedStore.open(tmp_path).stop()
 

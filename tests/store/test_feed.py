@@ -115,6 +115,48 @@ async def test_the_library_and_the_operators_are_in_it_too(connection, records, 
     assert sorted(actions) == ["files.create", "files.delete", "files.delete", "webhooks.create"]
 
 
+async def test_the_events_of_a_registration_are_read_from_any_of_them_on_in_pages_of_any_size(records, feed):
+    """Those of one change lie together, and a reader may have stopped between them."""
+    one = await registered(records)
+    neighbour = one[:2] + RANDOM.registration_id()[2:]
+    await records.connection.command("HSET", keys.prefix(neighbour) + ":r", "rev", 1)
+    for rid in (one, neighbour, one, one):
+        await records.apply(happening(rid, "message.created", "client.modified", "message.created"))
+    await feed.relay()
+    every = [event for event in await feed.events() if event.registration_id == one]
+
+    assert len(every) == 1 + 3 * 3
+    for place, event in enumerate(every):
+        assert await feed.events(registration_id=one, after=event.id) == every[place + 1 :]
+        assert await feed.events(registration_id=one, after=event.id, limit=2) == every[place + 1 : place + 3]
+    assert [event.id for event in await feed.events(registration_id=one, limit=1)] == [every[0].id]
+
+
+async def test_events_of_a_registration_that_are_forgotten_are_not_made_up_for_with_others(records, feed):
+    one = await registered(records)
+    await records.apply(happening(one, "message.created", "client.modified"))
+    await registered(records)
+    await feed.relay()
+    first, second, third = await feed.events(registration_id=one)
+    await records.connection.command("XDEL", "{feed}:events", first.id, second.id)
+
+    assert await feed.events(registration_id=one) == [third]
+
+
+async def test_events_that_an_earlier_version_noted_one_by_one_are_found(records, feed):
+    one = await registered(records)
+    await records.apply(happening(one, "message.created", "client.modified"))
+    await feed.relay()
+    every = await feed.events()
+    shard = f"{{feed}}:events:{one[:2]}"
+    await records.connection.command("DEL", shard)
+    for event in every:
+        await records.connection.command("XADD", shard, event.id, "r", one)
+
+    assert await feed.events(registration_id=one) == every
+    assert await feed.events(registration_id=one, after=every[0].id, limit=1) == [every[1]]
+
+
 async def test_the_events_of_one_registration_are_found_among_those_of_others(records, feed):
     one = await registered(records)
     neighbour = one[:2] + RANDOM.registration_id()[2:]
@@ -343,6 +385,44 @@ async def test_what_a_consumer_did_not_finish_goes_to_another_one(records, feed)
     assert again == [two, three]
     assert await feed.take("webhooks", "lives", idle_seconds=0) == []
     await feed.done("webhooks", [])
+
+
+async def test_a_consumer_that_asks_again_before_it_has_finished_gets_the_same_at_once(records, feed):
+    rid = await registered(records)
+    await records.apply(happening(rid, "a", "b"))
+    await feed.relay()
+    first = await feed.take("webhooks", "fails", limit=2)
+
+    again = await feed.take("webhooks", "fails", limit=3)
+
+    assert again[:2] == first
+    assert [event.type for event in again] == ["registration.created", "a", "b"]
+    await feed.done("webhooks", [event.id for event in again])
+    assert await feed.take("webhooks", "fails") == []
+
+
+async def test_consumers_that_are_gone_and_have_nothing_left_are_forgotten(records, feed, connection):
+    async def names() -> set[str]:
+        listed = await connection.command("XINFO", "CONSUMERS", "{feed}:events", "webhooks")
+        flat = [one if isinstance(one, list) else [part for pair in one.items() for part in pair] for one in listed]
+        return {one[at + 1].decode() for one in flat for at in range(0, len(one), 2) if one[at] in {b"name", "name"}}
+
+    rid = await registered(records)
+    await records.apply(happening(rid, "a"))
+    await feed.relay()
+    held = await feed.take("webhooks", "holds")
+    await feed.take("webhooks", "done")
+    await feed.take("webhooks", "asks")
+    assert await names() == {"holds", "done", "asks"}
+    await asyncio.sleep(0.01)  # so that they have been idle at all
+
+    await feed.take("webhooks", "asks", limit=1, idle_seconds=0)
+
+    assert await names() == {"holds", "asks"}
+    await feed.done("webhooks", [event.id for event in held])
+    await asyncio.sleep(0.01)
+    await feed.take("webhooks", "asks", idle_seconds=0)
+    assert await names() == {"asks"}
 
 
 async def test_a_group_that_waits_for_events_gets_those_that_come(records, feed):

@@ -22,16 +22,15 @@ from app.store.connection import Connection
 from app.store.documents import Documents
 from app.store.records import RedisRecords
 from tests.factories import BASE, NOW, RANDOM, new_registration
-from tests.stores import PRIMARIES, SLOTS, Servers, start_cluster, start_sentinel
-
-RECOVERY_SECONDS = 20.0
+from tests.patience import SECONDS
+from tests.stores import PRIMARIES, SLOTS, STEADY_MS, Servers, start_cluster, start_sentinel, wait_until
 
 T = TypeVar("T")
 
 
 @pytest.fixture(scope="module")
 def sentinel() -> Iterator[Servers]:
-    servers = start_sentinel()
+    servers = start_sentinel(down_after_ms=STEADY_MS)
     yield servers
     servers.stop()
 
@@ -46,7 +45,7 @@ def steady_cluster() -> Iterator[Servers]:
 @pytest.fixture
 def cluster() -> Iterator[Servers]:
     """One that is changed for good."""
-    servers = start_cluster(replicas=1, node_timeout_ms=1000)
+    servers = start_cluster(replicas=1, node_timeout_ms=2000)
     yield servers
     servers.stop()
 
@@ -92,7 +91,7 @@ async def is_there(records: RedisRecords, rid: str) -> bool:
 
 async def eventually(action: Callable[..., Awaitable[T]], *args: Any) -> T:
     """What comes of it as soon as the store is available."""
-    deadline = time.monotonic() + RECOVERY_SECONDS
+    deadline = time.monotonic() + SECONDS
     while True:
         try:
             return await action(*args)
@@ -162,15 +161,24 @@ async def test_a_cluster_fails_over_and_keeps_what_was_confirmed(cluster, wait_r
 
         confirmed = [rid, *(await asyncio.gather(*(register(records, fits) for _ in range(20))))]
         if not wait_replicas:
-            await asyncio.sleep(0.5)  # without a promise, replication takes its time
+            await asyncio.to_thread(wait_until, lambda: have_everything(cluster))  # nothing promises it
         cluster.kill(number)
         elsewhere = (number + 1) % PRIMARIES
-        await register(records, lambda rid: primary_of(cluster_without(cluster, number), rid) == elsewhere)
+        await eventually(register, records, lambda rid: primary_of(cluster_without(cluster, number), rid) == elsewhere)
         await eventually(is_there, records, rid)
 
         assert all([await is_there(records, one) for one in confirmed])
         if not wait_replicas:
-            await register(records, fits)
+            await eventually(register, records, fits)
+
+
+def have_everything(servers: Servers) -> bool:
+    """Whether all replicas have what their primaries have."""
+    with contextlib.ExitStack() as stack:
+        nodes = [stack.enter_context(contextlib.closing(Redis(port=port))) for port in servers.ports]
+        facts = [node.info("replication") for node in nodes]
+    pairs = zip(facts[:PRIMARIES], facts[PRIMARIES:], strict=True)
+    return all(replica["slave_repl_offset"] >= primary["master_repl_offset"] for primary, replica in pairs)
 
 
 def cluster_without(servers: Servers, number: int) -> Servers:

@@ -240,7 +240,7 @@ async def test_unknown_fields_with_any_content_do_no_harm(registered: Registered
         assert answer.status_code < 500, (target.path, name, answer.text)
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
 @given(
     body=st.one_of(
         st.binary(max_size=200),
@@ -501,7 +501,7 @@ async def test_a_form_over_the_limit_is_413(make_server: MakeServer, path: str) 
     assert (answer.status_code, answer.json()["error"]) == (413, "content_too_large")
 
 
-@settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=100, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
 @given(
     pairs=st.lists(
         st.tuples(

@@ -10,6 +10,7 @@ from uvicorn import Config, Server
 
 from app.web import connections
 from app.web.connections import MAX_HEAD_BYTES, Connection
+from tests.patience import SECONDS
 
 REGISTER = b"POST /oauth/register HTTP/1.1\r\nHost: here\r\n"
 
@@ -26,10 +27,21 @@ async def echo(_scope: Scope, receive: Receive, send: Send) -> None:
     await send({"type": "http.response.body", "body": body})
 
 
+async def refusal(_scope: Scope, _receive: Receive, send: Send) -> None:
+    """An application that wants no body."""
+    await send({"type": "http.response.start", "status": 401, "headers": [(b"content-length", b"2")]})
+    await send({"type": "http.response.body", "body": b"no"})
+
+
+async def application(scope: Scope, receive: Receive, send: Send) -> None:
+    """Both."""
+    await (refusal if scope["path"] == "/refuse" else echo)(scope, receive, send)
+
+
 @pytest.fixture
 async def port() -> AsyncIterator[int]:
     """A server with our connections."""
-    server = Server(Config(echo, port=0, http=Connection, lifespan="off", log_config=None, access_log=False))
+    server = Server(Config(application, port=0, http=Connection, lifespan="off", log_config=None, access_log=False))
     serving = asyncio.create_task(server.serve())
     while not server.started:  # noqa: ASYNC110 -- uvicorn offers nothing to wait for
         await asyncio.sleep(0.01)
@@ -38,7 +50,7 @@ async def port() -> AsyncIterator[int]:
     await serving
 
 
-async def conversation(port: int, *pieces: bytes) -> bytes:
+async def conversation(port: int, *pieces: bytes, pause_seconds: float = 0.02) -> bytes:
     """Send pieces one after the other; what came back until the server closed."""
     reader, writer = await asyncio.open_connection("127.0.0.1", port)
     answering = asyncio.create_task(everything(reader))
@@ -47,8 +59,8 @@ async def conversation(port: int, *pieces: bytes) -> bytes:
             writer.write(piece)
             with contextlib.suppress(ConnectionError):
                 await writer.drain()
-            await asyncio.sleep(0.02)
-        return await asyncio.wait_for(answering, timeout=10)
+            await asyncio.sleep(pause_seconds)
+        return await asyncio.wait_for(answering, timeout=SECONDS)
     finally:
         writer.close()
 
@@ -100,7 +112,7 @@ async def test_long_bodies_and_many_requests_on_one_connection_are_no_headers(po
 
 
 async def test_a_head_that_never_comes_to_its_end_is_408(port: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(connections, "HEAD_SECONDS", 0.2)
+    monkeypatch.setattr(connections, "HEAD_SECONDS", 0.5)
 
     assert (await conversation(port, b"GET / HTTP/1.1\r\n")).startswith(b"HTTP/1.1 408 ")
     second = await conversation(port, b"GET / HTTP/1.1\r\nHost: here\r\n\r\n", b"GET / HTTP/1.1\r\n")
@@ -109,13 +121,63 @@ async def test_a_head_that_never_comes_to_its_end_is_408(port: int, monkeypatch:
 
 
 async def test_whoever_connects_and_asks_nothing_is_let_go(port: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(connections, "HEAD_SECONDS", 0.2)
+    monkeypatch.setattr(connections, "HEAD_SECONDS", 0.5)
 
     assert await conversation(port) == b""
 
 
 async def test_a_slow_body_is_not_a_slow_head(port: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(connections, "HEAD_SECONDS", 0.1)
+    monkeypatch.setattr(connections, "HEAD_SECONDS", 0.5)
     head = REGISTER + b"Connection: close\r\nContent-Length: 20\r\n\r\n"
 
-    assert b" 200 " in await conversation(port, head, *[b"a"] * 20)
+    assert b" 200 " in await conversation(port, head, *[b"a"] * 20, pause_seconds=0.04)
+
+
+REFUSED = b"POST /refuse HTTP/1.1\r\nHost: here\r\nContent-Length: 20000000\r\n"
+
+
+@pytest.mark.parametrize("line", [b"Connection: close\r\n", b""], ids=["close", "keep"])
+async def test_an_answer_before_the_end_of_a_long_body_arrives(port: int, line: bytes) -> None:
+    """Whoever sends all before it reads anything still gets it, on the last request of a connection too."""
+    reader, writer = await asyncio.open_connection("127.0.0.1", port)
+    try:
+        writer.write(REFUSED + line + b"\r\n")
+        for _ in range(200):
+            writer.write(b"a" * 100_000)
+            await writer.drain()
+        answer = await asyncio.wait_for(reader.readuntil(b"no"), timeout=30)
+    finally:
+        writer.close()
+
+    assert answer.startswith(b"HTTP/1.1 401 ")
+
+
+async def endless(writer: asyncio.StreamWriter) -> None:
+    """Send for as long as somebody takes it."""
+    while True:
+        writer.write(b"a")
+        await writer.drain()
+        await asyncio.sleep(0.02)
+
+
+async def test_whoever_never_ends_a_body_that_nobody_wants_is_let_go(port, monkeypatch) -> None:
+    monkeypatch.setattr(connections, "LINGER_SECONDS", 0.2)
+    reader, writer = await asyncio.open_connection("127.0.0.1", port)
+    try:
+        writer.write(REFUSED + b"Connection: close\r\n\r\n")
+        assert (await asyncio.wait_for(reader.read(), timeout=30)).endswith(b"no")
+        with pytest.raises(ConnectionError):
+            await asyncio.wait_for(endless(writer), timeout=30)
+    finally:
+        writer.close()
+
+
+async def test_a_connection_that_was_refused_early_does_not_wait_for_ever(port: int) -> None:
+    reader, writer = await asyncio.open_connection("127.0.0.1", port)
+    try:
+        writer.write(b"POST /refuse HTTP/1.1\r\nHost: here\r\nContent-Length: 4\r\n\r\nab")
+        await asyncio.wait_for(reader.readuntil(b"no"), timeout=30)
+        writer.write(b"cdGET / HTTP/1.1\r\nHost: here\r\nConnection: close\r\n\r\n")
+        assert b" 200 " in await asyncio.wait_for(reader.read(), timeout=30)
+    finally:
+        writer.close()

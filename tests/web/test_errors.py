@@ -132,7 +132,8 @@ async def test_too_large_and_too_many_are_answered_in_shape(make_server: MakeSer
         limited = await registered.get(f"{API}/clients")
     require_problem(limited, 429, "too_many_requests")
     assert limited.headers["retry-after"] == "12"
-    assert limited.headers["ratelimit"] == '"default";r=0;t=12'
+    assert limited.headers["ratelimit"] == '"client";r=0;t=12'
+    assert limited.headers["ratelimit-policy"] == '"client";q=5;w=60'
     token = await server.token_response(registered.client_id, registered.client_secret)
     require_oauth_error(token, 429, "too_many_requests")
 

@@ -5,6 +5,7 @@ import os
 import re
 import signal
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import httpx
@@ -17,8 +18,10 @@ from app.domain.mails import Mail
 from app.store import keys
 from app.web import metrics
 from tests.conftest import REQUIRED_FIELDS, Server
-from tests.live_server import free_port, live_server
+from tests.live_server import live_server
 from tests.operators import operator_of
+from tests.patience import SECONDS
+from tests.ports import free_port
 from tests.stores import start_valkey
 from tests.worker.processes import settings_for, start_worker
 
@@ -223,12 +226,20 @@ async def test_without_metrics_there_is_no_such_address(make_server):
 
 def asked(url: str) -> Samples:
     """All samples at a URL, over a connection of its own."""
-    return samples_of(httpx.get(f"{url}/metrics", timeout=10, trust_env=False).text)
+    return samples_of(httpx.get(f"{url}/metrics", trust_env=False).text)
+
+
+def wait_for(holds: Callable[[], object]) -> None:
+    """Return when it holds: a request counts as ended a moment after its answer has been read."""
+    deadline = time.monotonic() + SECONDS
+    while not holds():
+        assert time.monotonic() < deadline
+        time.sleep(0.1)
 
 
 def pids(url: str, count: int) -> dict[str, int]:
     """The processes of a server, by their number in the metrics, once there are so many."""
-    deadline = time.monotonic() + 30
+    deadline = time.monotonic() + SECONDS
     while True:
         there = [labels for name, labels in asked(url) if name == "process_resident_memory_bytes"]
         if len(there) == count:
@@ -264,19 +275,19 @@ def test_several_processes_add_up_and_lose_nothing_when_one_is_killed(tmp_path):
     with live_server(tmp_path, CDS_WORKERS="2") as url:
         pids(url, 2)
         livez(url, 40)
+        wait_for(lambda: counted(url) == 40)
         assert {counted(url) for _ in range(10)} == {40}
 
         victim, *_ = children(url.rpartition(":")[2])
         os.kill(victim, signal.SIGKILL)
-        deadline = time.monotonic() + 30
-        while victim in children(url.rpartition(":")[2]) or len(children(url.rpartition(":")[2])) < FIRST_OF_TWO:
-            assert time.monotonic() < deadline
-            time.sleep(0.1)
+        port = url.rpartition(":")[2]
+        wait_for(lambda: victim not in children(port) and len(children(port)) == FIRST_OF_TWO)
         pids(url, 2)
         livez(url, 20)
 
+        wait_for(lambda: counted(url) == 60)
         assert {counted(url) for _ in range(10)} == {60}
-        assert value(asked(url), "cds_http_requests_in_flight") == 1
+        wait_for(lambda: value(asked(url), "cds_http_requests_in_flight") == 1)
 
 
 def test_a_worker_answers_probes_and_tells_its_metrics(tmp_path):
@@ -284,14 +295,11 @@ def test_a_worker_answers_probes_and_tells_its_metrics(tmp_path):
     port = free_port()
     process = start_worker(tmp_path, "--port", str(port), **settings_for(tmp_path, valkey.url))
     url = f"http://127.0.0.1:{port}"
-    deadline = time.monotonic() + 20
-    while not value(asked(url), "cds_job_steps_total", task="relay", outcome="idle"):
-        assert time.monotonic() < deadline
-        time.sleep(0.2)
+    wait_for(lambda: value(asked(url), "cds_job_steps_total", task="relay", outcome="idle"))
 
     assert httpx.get(f"{url}/livez", trust_env=False).status_code == 200
     assert httpx.get(f"{url}/readyz", trust_env=False).status_code == 200
     assert httpx.get(f"{url}/cds-api/v1/clients", trust_env=False).status_code == 404
     process.send_signal(signal.SIGTERM)
-    assert process.wait(30) == 0
+    assert process.wait(SECONDS) == 0
     valkey.stop()

@@ -1,5 +1,6 @@
 """Rate limits (CDS-WG1-02 11.3, CDS-WG1-01 8.2): exact counts, honest Retry-After, nobody pays for others."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import timedelta
@@ -9,11 +10,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from app.domain.allowances import Portion
 from app.errors import TooManyRequests
 from app.setting_values import RateLimit
+from app.store.connect import connect
 from app.web import rate_limit
 from app.web.rate_limit import RateLimiter
 from tests.conftest import PUBLIC_URL, MakeServer, Server
+from tests.stores import spare_store, start_valkey
 
 METADATA = "/.well-known/oauth-authorization-server"
 CLIENTS = "/cds-api/v1/clients"
@@ -136,15 +140,15 @@ def test_those_whose_allowance_is_whole_are_forgotten() -> None:
     for number in range(2):
         limiter.hit(f"new {number}")
 
-    assert len(limiter._full_at) == 2  # noqa: SLF001 -- memory shows nowhere else
+    assert limiter.remembered == 2
     assert passed(limiter, "old 1", 1) == 1
 
 
 def test_a_crowd_is_not_counted_with_every_request(monkeypatch: pytest.MonkeyPatch) -> None:
     sweeps: list[float] = []
+    sweep = rate_limit.Crowd._sweep  # noqa: SLF001 -- its number is the cost
+    monkeypatch.setattr(rate_limit.Crowd, "_sweep", lambda crowd, now: (sweeps.append(now), sweep(crowd, now)))
     limiter = RateLimiter(RateLimit(1, 3600), Clock())
-    sweep = limiter._sweep  # noqa: SLF001 -- its number is the cost
-    monkeypatch.setattr(limiter, "_sweep", lambda now: (sweeps.append(now), sweep(now)))
     for number in range(100_000):
         limiter.hit(str(number))
 
@@ -161,7 +165,7 @@ def test_an_endless_crowd_does_not_take_all_memory(monkeypatch: pytest.MonkeyPat
     for number in range(20_000):
         limiter.hit(str(number))
 
-    assert len(limiter._full_at) <= 1001  # noqa: SLF001 -- memory shows nowhere else
+    assert limiter.remembered <= 1001
     assert passed(limiter, "flood", 5) == 0
 
 
@@ -328,3 +332,60 @@ async def test_who_authenticates_is_served_beside_somebody_who_guesses(make_serv
     assert statuses == [401, 401, 401, 429, 429]
     assert (await registered.get("/cds-api/v1/clients")).status_code == 200
     assert (await server.token_response(registered.client_id, registered.client_secret)).status_code == 200
+
+
+async def test_without_its_store_a_server_serves_what_needs_none_and_counts_by_itself(make_server: MakeServer) -> None:
+    valkey = start_valkey()
+    store = await connect(valkey.url)
+    try:
+        server = await make_server(store=store, CDS_RATE_LIMIT_ANONYMOUS="5/hour", CDS_RATE_LIMIT_REGISTRATION="5/hour")
+        assert await statuses(server.http, METADATA, 2) == [200] * 2
+        valkey.kill(0)
+
+        assert await statuses(server.http, METADATA, 6) == [200] * 5 + [429]
+        refused = await server.http.post("/oauth/register", json={"scope": "cds_client_admin"})
+        assert refused.status_code == 503
+        assert "retry-after" in refused.headers
+    finally:
+        valkey.stop()
+        await store.close()
+
+
+@pytest.mark.parametrize("share", [0, 16])
+async def test_a_store_that_takes_longer_than_a_portion_lasts_is_asked_once_for_everybody_who_waits(share: int) -> None:
+    clock, asked = Clock(), []
+
+    class SlowPortions:
+        async def take(self, *_: object, wanted: int, **_others: int) -> Portion:
+            asked.append(wanted)
+            await asyncio.sleep(0)
+            clock.now += 10
+            return Portion(wanted, 0)
+
+    limiter = RateLimiter(RateLimit(1_000_000, 60), clock, "anonymous", SlowPortions(), share=share)
+    async with asyncio.timeout(20):
+        await asyncio.gather(*(limiter.spend("caller") for _ in range(5)))
+        await limiter.spend("caller")
+
+    assert sum(asked) == 6
+    assert len(asked) <= 3
+
+
+async def test_two_servers_on_one_store_count_together(make_server: MakeServer) -> None:
+    store = await spare_store()
+    servers = [
+        await make_server(store=store, CDS_RATE_LIMIT_REGISTRATION="5/hour", CDS_RATE_LIMIT_FAILED_AUTH="5/hour")
+        for _ in range(2)
+    ]
+    body = {"scope": "cds_client_admin"}
+    made = await asyncio.gather(*(servers[at % 2].http.post("/oauth/register", json=body) for at in range(30)))
+    failed = await asyncio.gather(*(servers[at % 2].http.get(CLIENTS) for at in range(30)))
+
+    assert [one.status_code for one in made].count(201) == 5
+    assert [one.status_code for one in failed].count(401) == 5
+    assert {one.status_code for one in (*made, *failed)} == {201, 401, 429}
+    late = next(one for one in made if one.status_code == 429)
+    assert late.headers["retry-after"] == "720"
+    assert late.headers["ratelimit"] == '"registration";r=0;t=720'
+    assert late.headers["ratelimit-policy"] == '"registration";q=5;w=3600'
+    await store.close()

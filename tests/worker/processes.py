@@ -9,9 +9,9 @@ from pathlib import Path
 
 from app.crypto.secret_keys import new_key
 from tests.live_server import REPOSITORY
+from tests.patience import SECONDS
 
 COMMAND = (sys.executable, "-c", "from app.cli import main; main()", "worker")
-SECONDS = 30.0
 
 
 def spawn_worker(directory: Path, *arguments: str, **settings: str) -> subprocess.Popen[bytes]:

@@ -33,7 +33,7 @@ from tests.worker.processes import settings_for, spawn_worker
 REGISTRATIONS = 700
 MAILS = 120
 KILLS = 6
-ENOUGH_SECONDS = 90
+ENOUGH_SECONDS = 600
 ANNA = Actor(name="anna", role="admin", via="api")
 
 

@@ -10,6 +10,7 @@ import msgspec
 
 from app.errors import StoreUnavailable
 from app.worker.runtime import Runtime
+from tests.patience import SECONDS
 
 NOW = datetime(2026, 6, 1, tzinfo=UTC)
 
@@ -54,7 +55,7 @@ class Gated:
 async def run_until(job: Steps, *others: Steps, now: Callable[[], datetime] = lambda: NOW) -> None:
     runtime = Runtime([job, *others], now, pause_unit_seconds=0.001)
     runtime.start()
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(SECONDS):
         for one in (job, *others):
             await one.done.wait()
     await runtime.stop()
@@ -122,7 +123,7 @@ async def test_a_step_that_does_not_end_is_broken_off(json_log: io.BytesIO):
 async def test_stop_does_not_wait_for_a_job_that_rests():
     job = Steps([False], interval_seconds=3600)
 
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(SECONDS):
         await run_until(job)
 
 

@@ -2,20 +2,21 @@
 
 import asyncio
 import io
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import AsyncExitStack
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
 
 from app.delivery.webhooks import HttpSender
-from app.domain.deliveries import PAUSES_SECONDS
+from app.domain.deliveries import LEASE_SECONDS, PAUSES_SECONDS
 from app.errors import StoreUnavailable
 from app.worker.webhooks import QueueDeliveries, SendDeliveries
 from tests.conftest import Server
 from tests.endpoints import Endpoint, believe_in, endpoint
 from tests.operators import OperatorClient, operator_of
+from tests.patience import SECONDS
 
 
 @pytest.fixture
@@ -43,7 +44,13 @@ async def subscribe(admin: OperatorClient, to: Endpoint, **fields: Any) -> str:
 class Work:
     """The two jobs of a worker on the store of a server."""
 
-    def __init__(self, server: Server, sender: HttpSender | None = None, jitter: float = 0.0) -> None:
+    def __init__(
+        self,
+        server: Server,
+        sender: HttpSender | None = None,
+        jitter: float = 0.0,
+        note_pauses_seconds: Sequence[float] = (),
+    ) -> None:
         state = server.service.state
         assert state
         self.feed, self.clock = state["feed"], server.clock
@@ -52,7 +59,12 @@ class Work:
             self.feed, webhooks, deliveries, base_url=server.settings.public_url, consumer="test"
         )
         self.sending = SendDeliveries(
-            webhooks, deliveries, sender or HttpSender(), jitter=lambda: jitter, clock=server.clock
+            webhooks,
+            deliveries,
+            sender or HttpSender(),
+            jitter=lambda: jitter,
+            clock=server.clock,
+            note_pauses_seconds=note_pauses_seconds,
         )
 
     async def queue(self) -> None:
@@ -165,6 +177,31 @@ async def test_a_failed_delivery_is_tried_again_at_the_times_of_the_standard_and
     assert len(hook.received) == 10
 
 
+@pytest.mark.parametrize(
+    ("asked", "pause"),
+    [
+        ("120", 120),
+        ("Mon, 01 Jun 2026 12:02:00 GMT", 120),
+        ("2", 5),
+        ("Mon, 01 Jun 2026 11:00:00 GMT", 5),
+        ("9" * 5000, 3600),
+        ("soon", 5),
+        ("", 5),
+    ],
+)
+async def test_an_endpoint_that_says_when_to_come_back_is_left_alone_so_long_but_not_for_ever(
+    server, admin, hook, work, asked, pause
+):
+    hook.always, hook.headers = 503, {"retry-after": asked}
+    webhook_id = (await admin.get("/webhooks")).json()["webhooks"][0]["webhook_id"]
+    await admin.post(f"/webhooks/{webhook_id}/test")
+    await work.send()
+
+    (delivery,) = await deliveries_of(admin)
+    at = datetime.fromisoformat(delivery["next_attempt"])
+    assert at == server.clock.now + timedelta(seconds=pause)
+
+
 async def test_pauses_are_longer_by_chance_so_that_not_all_come_at_once(server, admin, hook):
     hook.always = 500
     late = Work(server, jitter=1.0)
@@ -254,8 +291,8 @@ async def test_what_an_endpoint_says_is_neither_kept_nor_waited_for(admin, serve
         assert "xxx" not in (await admin.get(f"/webhooks/{webhook_id}/deliveries")).text
 
 
-async def test_an_endpoint_that_does_not_answer_holds_up_nobody_else(server, admin, hook):
-    patient = Work(server, HttpSender(timeout_seconds=2.0))
+async def test_an_endpoint_that_does_not_answer_holds_up_nobody_else(server, admin, hook, monkeypatch):
+    patient = Work(server, HttpSender(timeout_seconds=3600))
     async with AsyncExitStack() as stack:
         dead = [await stack.enter_async_context(endpoint(hang=True)) for _ in range(5)]
         for one in dead:
@@ -264,14 +301,28 @@ async def test_an_endpoint_that_does_not_answer_holds_up_nobody_else(server, adm
             await server.register()
         await patient.queue()
 
-        async with asyncio.timeout(1.9):
+        async with asyncio.timeout(SECONDS):
             while len(hook.received) < 20:
                 await patient.sending.run_once(server.clock.now)
+                await asyncio.sleep(0.01)
 
+        monkeypatch.setattr("app.worker.webhooks.PARTING_SECONDS", 0)
         await patient.sending.close()
-    waiting = await deliveries_of(admin, dead[0])
-    assert {one["status"] for one in waiting} == {"waiting"}
-    assert "did not answer" in next(one["last_error"] for one in waiting if one["attempts"])
+    assert all(one.under_way == one.most > 0 for one in dead)
+    assert {one["status"] for one in await deliveries_of(admin, dead[0])} == {"waiting"}
+
+
+async def test_an_endpoint_that_does_not_answer_in_time_has_not_taken_it(server, admin):
+    impatient = Work(server, HttpSender(timeout_seconds=0.2))
+    async with endpoint(hang=True) as dead:
+        webhook_id = await subscribe(admin, dead)
+        await admin.post(f"/webhooks/{webhook_id}/test")
+        await impatient.send()
+        await impatient.sending.close()
+
+    (delivery,) = await deliveries_of(admin)
+    assert (delivery["status"], delivery["attempts"]) == ("waiting", 1)
+    assert delivery["last_error"] == "The endpoint did not answer within 0.2 seconds."
 
 
 async def test_an_endpoint_that_fails_is_asked_one_by_one_until_it_takes_something(server, admin, hook, work):
@@ -290,6 +341,55 @@ async def test_an_endpoint_that_fails_is_asked_one_by_one_until_it_takes_somethi
     server.clock.advance(minutes=5)
     await work.send()
     assert {one["status"] for one in await deliveries_of(admin)} == {"delivered"}
+
+
+async def test_what_an_endpoint_has_taken_is_noted_when_the_store_is_back_and_not_sent_again(
+    server, admin, hook, monkeypatch
+):
+    queue = server.service.state["deliveries"]
+    settle, refused = queue.settle, []
+
+    async def refuse_twice(*args: Any) -> bool:
+        if len(refused) < 2:
+            refused.append(args)
+            raise StoreUnavailable("The store does not answer.")
+        return await settle(*args)
+
+    monkeypatch.setattr(queue, "settle", refuse_twice)
+    work = Work(server, note_pauses_seconds=(0.0, 0.0))
+    webhook_id = (await admin.get("/webhooks")).json()["webhooks"][0]["webhook_id"]
+    await admin.post(f"/webhooks/{webhook_id}/test")
+    await work.send()
+    server.clock.advance(seconds=LEASE_SECONDS)
+    await work.send()
+
+    assert [one["status"] for one in await deliveries_of(admin)] == ["delivered"]
+    assert (len(refused), len(hook.received)) == (2, 1)
+    await work.sending.close()
+
+
+async def test_what_could_not_be_noted_before_somebody_else_may_have_it_is_sent_again_under_its_id(
+    server, admin, hook, monkeypatch
+):
+    queue = server.service.state["deliveries"]
+    settle, refused = queue.settle, []
+
+    async def refuse_once(*args: Any) -> bool:
+        if not refused:
+            refused.append(args)
+            server.clock.advance(seconds=LEASE_SECONDS)
+            raise StoreUnavailable("The store does not answer.")
+        return await settle(*args)
+
+    monkeypatch.setattr(queue, "settle", refuse_once)
+    work = Work(server, note_pauses_seconds=(0.0, 0.0))
+    webhook_id = (await admin.get("/webhooks")).json()["webhooks"][0]["webhook_id"]
+    await admin.post(f"/webhooks/{webhook_id}/test")
+    await work.send()
+
+    assert [one["status"] for one in await deliveries_of(admin)] == ["delivered"]
+    assert (len(hook.received), len(set(hook.ids))) == (2, 1)
+    await work.sending.close()
 
 
 async def test_after_a_rotation_the_old_secret_verifies_for_a_day(server, admin, hook, work):

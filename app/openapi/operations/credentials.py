@@ -2,8 +2,20 @@
 
 from typing import Final
 
-from app.errors import Conflict, NotFound
-from app.openapi.described import Answer, Body, Link, Operation, Operations, Who, cursor, in_path, listed, moment
+from app.errors import Conflict, KeyReused, NotFound
+from app.openapi.described import (
+    IDEMPOTENCY_KEY,
+    Answer,
+    Body,
+    Link,
+    Operation,
+    Operations,
+    Who,
+    cursor,
+    in_path,
+    listed,
+    moment,
+)
 from app.openapi.shapes.apis import CredentialListing, CredentialUpdate, CredentialWithSecret, NewCredential
 
 TAG: Final = "Credentials"
@@ -38,8 +50,9 @@ OPERATIONS: Final[Operations] = {
         (Answer(201, "The Credential.", CredentialWithSecret),),
         "The older ones go on working, so that secrets can be changed without an interruption.",
         who=Who.TOKEN,
+        parameters=(IDEMPOTENCY_KEY,),
         body=Body(NewCredential, {"client_id": "rk2v7m1x9q-1"}),
-        refusals=(Conflict,),
+        refusals=(KeyReused, Conflict),
         links=(Link("getCredential", _SAME, 201), Link("patchCredential", _SAME, 201)),
     ),
     ("GET", f"{PATH}/{{credential_id}}"): Operation(

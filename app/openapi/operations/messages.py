@@ -2,8 +2,19 @@
 
 from typing import Final
 
-from app.errors import Conflict, InvalidAuthorizationDetails, NotFound
-from app.openapi.described import Answer, Body, Link, Operation, Operations, Who, cursor, in_path, listed
+from app.errors import Conflict, InvalidAuthorizationDetails, KeyReused, NotFound
+from app.openapi.described import (
+    IDEMPOTENCY_KEY,
+    Answer,
+    Body,
+    Link,
+    Operation,
+    Operations,
+    Who,
+    cursor,
+    in_path,
+    listed,
+)
 from app.openapi.shapes.apis import MessageListing, MessageUpdate, NewMessage
 from app.schemas.messages import Message
 
@@ -37,6 +48,7 @@ OPERATIONS: Final[Operations] = {
         (Answer(201, "The Message.", Message, headers=("Location",)),),
         "Attachments may make the body longer than others may be.",
         who=Who.TOKEN,
+        parameters=(IDEMPOTENCY_KEY,),
         body=Body(
             NewMessage,
             {
@@ -46,7 +58,7 @@ OPERATIONS: Final[Operations] = {
                 "description": "Are the readings of the same day final?",
             },
         ),
-        refusals=(InvalidAuthorizationDetails, Conflict),
+        refusals=(InvalidAuthorizationDetails, KeyReused, Conflict),
         links=(Link("getMessage", _SAME, 201), Link("patchMessage", _SAME, 201)),
     ),
     ("GET", f"{PATH}/{{message_id}}"): Operation(

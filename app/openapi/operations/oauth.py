@@ -1,5 +1,6 @@
 """Registration, the OAuth endpoints, and the signed reports of other systems."""
 
+from dataclasses import replace
 from typing import Final
 
 import msgspec
@@ -17,6 +18,7 @@ from app.errors import (
     InvalidRequest,
     InvalidRequestUri,
     InvalidScope,
+    KeyReused,
     NotFound,
     RequestNotSupported,
     StoreUnavailable,
@@ -26,7 +28,7 @@ from app.errors import (
     UnsupportedResponseType,
     UnsupportedTokenType,
 )
-from app.openapi.described import FORM, Answer, Body, Operation, Operations, Parameter, Who
+from app.openapi.described import FORM, IDEMPOTENCY_KEY, Answer, Body, Operation, Operations, Parameter, Who
 from app.openapi.shapes.apis import OnboardingReport, RegistrationRequest, RegistrationResponse, ReportTaken
 from app.openapi.shapes.oauth import (
     AuthorizationRequest,
@@ -94,9 +96,12 @@ OPERATIONS: Final[Operations] = {
         (Answer(201, "The admin Client Object, and its secret.", RegistrationResponse, example=_ADMIN),),
         "One request makes everything that the requested scopes lead to: Client Objects, Credentials, Grants, and "
         "Messages about what is left to do. The answer is the Client Object of `cds_client_admin`; the others are in "
-        "the Clients API, their secrets in the Credentials API. `redirect_uris` are ignored here.",
+        "the Clients API, their secrets in the Credentials API. `redirect_uris` are ignored here. With an "
+        "`Idempotency-Key` a request whose answer was lost can be sent again; the key opens the answer with the secret "
+        "in it, so it has to be as random as a UUID.",
+        parameters=(replace(IDEMPOTENCY_KEY, schema={"type": "string", "pattern": "^[!-~]{20,255}$"}),),
         body=Body(RegistrationRequest),
-        refusals=(InvalidClientMetadata, InvalidRequest, StoreUnavailable),
+        refusals=(InvalidClientMetadata, InvalidRequest, KeyReused, Conflict, StoreUnavailable),
     ),
     ("POST", "/oauth/token"): Operation(
         "getToken",
@@ -125,6 +130,33 @@ OPERATIONS: Final[Operations] = {
         "the role `introspector`, as a bearer token, and learn about all access tokens.",
         who=Who.INTROSPECTOR,
         body=Body(IntrospectionRequest, {"token": _TOKEN}, FORM),
+    ),
+    ("GET", "/oauth/forward-auth"): Operation(
+        "forwardAuth",
+        "Let a request pass, or not",
+        "RFC 7662 2; RFC 6750 3",
+        TAG,
+        (
+            Answer(
+                200,
+                "It may pass. The headers are for the service behind the gateway.",
+                None,
+                "",
+                ("X-Client-Id", "X-Scope", "X-Grant-Id", "X-Subject", "X-Token-Expires"),
+            ),
+        ),
+        "For gateways, which ask with the headers of a request that they have got, and with its method or any other "
+        "(NGINX `auth_request`, Envoy `ext_authz`, forward auth). Authorization is the Client's. 401 and 403 are for "
+        "the Client, with a WWW-Authenticate; whatever else is no 200 means that nobody knows, so nothing may pass.",
+        who=Who.GATEWAY,
+        parameters=(
+            Parameter(
+                "X-Required-Scope",
+                "Scopes that the token has to be good for, all of them; any token is, without it.",
+                place="header",
+                example="ple_customer_data",
+            ),
+        ),
     ),
     ("POST", "/oauth/revoke"): Operation(
         "revoke",

@@ -1,9 +1,11 @@
 -- Write a change to one registration, all of it or nothing.
 -- KEYS  1 registration prefix  2 event stream of the shard  3 shard prefix
 -- ARGV  1 JSON plan  2 fields of :o, each followed by its value, with the byte 0 between all of them, or ''
+--       3 events (JSON array of type and object id) or ''  4 audit (JSON of an AuditEntry) or ''
 -- Plan: nonce (random, of this change alone); now (Unix seconds); registration_id;
 --       fresh (true when the registration must not exist yet); status (of the registration, when it is written);
---       ids (local) and seconds (of modification) of the objects that are written, in their order;
+--       ids (local) of the objects that are written, in their order; seconds ({number, second of modification} of those that were
+--       not modified now);
 --       versions ({index, id, version or false}: how objects have to be now, false for those that must not exist);
 --       vacant (indexes that have to be empty); spent (digests of transactions that have to be under way, and end);
 --       add (numbers of objects by index), drop (ids by index), created (pairs of second and id by index);
@@ -13,9 +15,8 @@
 --       enlist (numbers of objects by index of the shard), delist (full ids by such index), found (pairs of 0 and entry of the
 --       words of the shard, those of a new registration), words (pairs of id and lines; see words.lua, also about `found`),
 --       remind (pairs of second and full id, of the shard), forgotten (full ids that are no more to be reminded of),
---       once (a key that no change of the last day may have, and what is kept under it for a day),
---       events (JSON array of type and object id), audit (JSON of an AuditEntry).
---       Whatever is empty is left out.
+--       once (a key that no change of the last day may have, and what is kept under it for a day).
+--       Whatever is empty is left out; a fresh one has neither versions nor vacant.
 -- Returns 1 when written, 0 when an object is not as it was read, an index is not vacant, a transaction is over or what is to
 -- happen once has happened.
 -- Whoever's connection broke sends the same again without knowing whether it arrived: a nonce that was seen within the last
@@ -48,7 +49,7 @@ end
 
 local function is_as_read()
   if redis.call('EXISTS', prefix .. ':r') == (plan.fresh and 1 or 0) then return false end
-  for _, wanted in ipairs(not plan.fresh and plan.versions or {}) do
+  for _, wanted in ipairs(plan.versions or {}) do
     local version = redis.call('ZSCORE', index_key(wanted[1]), wanted[2])
     if version and tonumber(version) ~= wanted[3] or wanted[3] and not version then return false end
   end
@@ -66,11 +67,18 @@ end
 if not is_as_read() then return 0 end
 
 local ids = plan.ids or {}
-local rev = redis.call('HINCRBY', prefix .. ':r', 'rev', #ids + 1) - #ids
+local rev = 1
+if plan.fresh then
+  redis.call('HSET', prefix .. ':r', 'rev', #ids + 1, 'status', plan.status, 'unused', 1)
+else
+  rev = redis.call('HINCRBY', prefix .. ':r', 'rev', #ids + 1) - #ids
+  if plan.status then redis.call('HSET', prefix .. ':r', 'status', plan.status) end
+end
 
-local positions, full_ids = {}, {}
+local seconds, positions, full_ids = {}, {}, {}
+for _, other in ipairs(plan.seconds or {}) do seconds[other[1]] = other[2] end
 for number, id in ipairs(ids) do
-  positions[number] = string.format('%.0f', plan.seconds[number] * 1000000 + (rev + number) % 1000000)
+  positions[number] = string.format('%d%06d', seconds[number] or plan.now, (rev + number) % 1000000)
   full_ids[number] = id == 'r' and plan.registration_id or plan.registration_id .. '-' .. id
 end
 
@@ -109,8 +117,7 @@ each('ZADD', prefix .. ':due', plan.due or {})
 each('ZREM', prefix .. ':due', plan.settled or {})
 each('ZADD', shard .. ':due', plan.remind or {})
 each('ZREM', shard .. ':due', plan.forgotten or {})
-if plan.status then redis.call('HSET', prefix .. ':r', 'status', plan.status) end
 if plan.fresh then redis.call('ZADD', shard .. ':registrations', 0, plan.registration_id) end
-if plan.events or plan.audit then happened(KEYS[2], plan.now, plan.registration_id, plan.events, plan.audit) end
+if ARGV[3] ~= '' or ARGV[4] ~= '' then happened(KEYS[2], plan.now, plan.registration_id, ARGV[3], ARGV[4]) end
 redis.call('SET', written, '', 'EX', 60)
 return 1

@@ -14,6 +14,7 @@ local function authenticated(prefix, client, digest, now)
   local credential, owner, expires =
     string.match(redis.call('HGET', prefix .. ':auth', digest) or '', '^([^\n]*)\n([^\n]*)\n(%d+)$')
   if owner ~= client or (expires ~= '0' and tonumber(expires) <= now) then return nil end
+  redis.call('HDEL', prefix .. ':r', 'unused')
   return credential
 end
 

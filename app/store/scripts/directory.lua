@@ -1,21 +1,36 @@
--- Read the entries of a shard that come next after a place, from one or several indexes that have no entry in common.
--- KEYS  1 shard prefix
+-- Read the entries of shards that come next after a place, from one or several indexes that have no entry in common.
+-- KEYS  shard prefixes, those of one slot in a cluster; elsewhere all of them, because a call costs more than what it does
 -- ARGV  1 position of the place ('' at the beginning)  2 its member  3 '1' on the way to newer entries, '0' to older ones
---       4 how many entries  5 how many indexes  then their names  then words (of a search for registrations), each of which has to
---       begin a word of the registration
--- Returns {1 if there are entries at the place or behind it, position and member up to which everything was looked at ('' when that
--- is everything), position and member of each entry…}, entries in the order of the way.
+--       4 how many entries of each shard  5 how many registrations of each index to look at for words, while they are looked at
+--       one by one  6 how many indexes  then their names  then words (of a search for registrations), each of which has to begin a
+--       word of the registration
+-- Returns of each shard {1 if there are entries at the place or behind it, position and member up to which everything was looked at
+-- ('' when that is everything), position and member of each entry…}, entries in the order of the way.
 -- What a call looks at is bounded: when more registrations have the words than is good for sorting them all, the indexes are
 -- walked through in their order instead, where the next ones are near then, and only so far.
-local WALKED, BATCH, ID_LENGTH = 250, 50, 14
+local BATCH, MOST_LISTED, ID_LENGTH = 50, 2000, 14
 
-local shard, member, newer, want = KEYS[1], ARGV[2], ARGV[3] == '1', tonumber(ARGV[4])
+local shard  -- the prefix of the one that is looked at
+local member, newer, want, depth = ARGV[2], ARGV[3] == '1', tonumber(ARGV[4]), tonumber(ARGV[5])
 local position = tonumber(ARGV[1])
 local names, words = {}, {}
-for at = 6, #ARGV do
-  local list = at < 6 + tonumber(ARGV[5]) and names or words
+for at = 7, #ARGV do
+  local list = at < 7 + tonumber(ARGV[6]) and names or words
   list[#list + 1] = ARGV[at]
 end
+
+-- An index that no shard has is asked for once, not in every shard: most types of Messages and statuses are rare.
+local function in_use(name)
+  if #KEYS == 1 then return true end
+  local found = {}
+  for number, prefix in ipairs(KEYS) do found[number] = prefix .. ':d:' .. name end
+  return redis.call('EXISTS', unpack(found)) > 0
+end
+
+for at = #names, 1, -1 do
+  if not in_use(names[at]) then table.remove(names, at) end
+end
+
 local FORTH, BACK = 'ZREVRANGE', 'ZRANGE'
 if newer then FORTH, BACK = BACK, FORTH end
 
@@ -109,14 +124,15 @@ end
 
 local function ends_of(word) return '[' .. word, '(' .. word .. '\255' end
 
--- The word that begins the fewest words of the shard, and how many.
-local function rarest_word()
-  local rarest, fewest
-  for _, word in ipairs(words) do
-    local count = redis.call('ZLEXCOUNT', shard .. ':words', ends_of(word))
-    if not fewest or count < fewest then rarest, fewest = word, count end
+-- The words with how many words of the shard they begin, the rarest first; nil when one begins none.
+local function counted()
+  local found = {}
+  for number, word in ipairs(words) do
+    found[number] = {word = word, count = redis.call('ZLEXCOUNT', shard .. ':words', ends_of(word))}
+    if found[number].count == 0 then return nil end
   end
-  return rarest, fewest
+  table.sort(found, function(a, b) return a.count < b.count end)
+  return found
 end
 
 local function where(registration)
@@ -126,14 +142,26 @@ local function where(registration)
   end
 end
 
--- All registrations that have the words, those beyond the place in order.
-local function with_word(word)
-  local found, back, seen = {}, 0, {}
+-- The registrations that have a word, of those in a set if there is one; as a set and as a list.
+local function having(word, among)
+  local set, list = {}, {}
   for _, entry in ipairs(redis.call('ZRANGEBYLEX', shard .. ':words', ends_of(word))) do
     local from = string.find(entry, '\n', 1, true) + 1
     local registration = string.sub(entry, from, from + ID_LENGTH - 1)
-    local one = not seen[registration] and has_words(registration) and where(registration)
-    seen[registration] = true
+    if not set[registration] and (not among or among[registration]) then
+      set[registration] = true
+      list[#list + 1] = registration
+    end
+  end
+  return set, list
+end
+
+-- All registrations that have the words, those beyond the place in order. `listed` are the words that are looked up.
+local function listed_with(listed)
+  local found, back, set, list = {}, 0, nil, nil
+  for _, one in ipairs(listed) do set, list = having(one.word, set) end
+  for _, registration in ipairs(list) do
+    local one = (#listed == #words or has_words(registration)) and where(registration)
     if one and (not place or before(place, one)) then
       found[#found + 1] = one
     elseif one then
@@ -145,16 +173,17 @@ end
 
 -- Up to `limit` matches from a rank of an index on, and the last entry that was looked at if there are more.
 local function walk(key, command, from, limit)
-  local found, left = {}, WALKED
+  local found, left = {}, depth
   repeat
-    local batch = redis.call(command, key, from, from + BATCH - 1, 'WITHSCORES')
+    local size = math.min(BATCH, left)
+    local batch = redis.call(command, key, from, from + size - 1, 'WITHSCORES')
     for at = 1, #batch, 2 do
       if has_words(batch[at]) then found[#found + 1] = {tonumber(batch[at + 1]), batch[at]} end
       if #found == limit then return found end
     end
-    from, left = from + BATCH, left - BATCH
-    if left <= 0 and #batch > 0 then return found, {tonumber(batch[#batch]), batch[#batch - 1]} end
-  until #batch < 2 * BATCH
+    from, left = from + size, left - size
+    if left == 0 and #batch > 0 then return found, {tonumber(batch[#batch]), batch[#batch - 1]} end
+  until #batch < 2 * size
   return found
 end
 
@@ -174,29 +203,47 @@ local function walk_all()
   return sorted(found), back, horizon
 end
 
--- Of N registrations, c with the word: sorting looks at all c, walking at about N / c for each that is wanted.
-local function is_rare(count)
+-- The words that are best looked up in the index of words, or nil when it is better to walk: the rarest, and those that are not much
+-- more common. What each way costs is counted in registrations that are looked at, of which one costs as much as sixteen entries
+-- of the index or two look-ups of a position. Of N registrations with m that have the words, walking looks at N / m for each; of
+-- the few that every shard is asked for, one in three is used.
+local function to_look_up(rarest_first)
   local total = 0
   for _, name in ipairs(names) do total = total + redis.call('ZCARD', index_key(name)) end
-  return count <= BATCH or count * count <= want * total
+  local listed, entries, left, matches = {}, 0, total, total
+  for _, one in ipairs(rarest_first) do
+    local share = math.min(1, one.count / math.max(total, 1))
+    if #listed == 0 or (one.count <= 4 * listed[1].count and entries + one.count <= MOST_LISTED) then
+      listed[#listed + 1] = one
+      entries, left = entries + one.count, left * share
+    end
+    matches = matches * share
+  end
+  if listed[1].count <= BATCH then return {listed[1]} end
+  local cost = entries / 16 + matches / 2 + (#listed < #words and left or 0)
+  if entries <= MOST_LISTED and cost <= total / math.max(matches, 1) * want / 3 then return listed end
 end
 
-local found, back, horizon
-if #words == 0 then
-  found, back = all()
-else
-  local word, count = rarest_word()
-  if is_rare(count) then
-    found, back = with_word(word)
-  else
-    found, back, horizon = walk_all()
-  end
+local function look()
+  if #words == 0 then return all() end
+  local rarest_first = counted()
+  if not rarest_first then return {}, 0 end
+  local listed = to_look_up(rarest_first)
+  if listed then return listed_with(listed) end
+  return walk_all()
 end
+
 local function written(number) return string.format('%.0f', number) end
 
-local answer = {back, horizon and written(horizon[1]) or '', horizon and horizon[2] or ''}
-for _, one in ipairs(found) do
-  answer[#answer + 1] = written(one[1])
-  answer[#answer + 1] = one[2]
+local answer = {}
+for number, prefix in ipairs(KEYS) do
+  shard = prefix
+  local found, back, horizon = look()
+  local part = {back, horizon and written(horizon[1]) or '', horizon and horizon[2] or ''}
+  for _, one in ipairs(found) do
+    part[#part + 1] = written(one[1])
+    part[#part + 1] = one[2]
+  end
+  answer[number] = part
 end
 return answer

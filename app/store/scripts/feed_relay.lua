@@ -21,13 +21,27 @@ end
 for _, source in ipairs(plan.sources) do redis.call('HSET', places, source[1], source[3]) end
 if is_done then return {1, redis.call('XLEN', prefix .. ':events')} end
 
+-- Events of one registration that follow each other are one entry of the stream of its shard: a registration alone makes a dozen.
+local function note(run)
+  local key = prefix .. ':events:' .. string.sub(run.registration, 1, 2)
+  redis.call('XADD', key, 'MAXLEN', '~', 10000, run.first, 'r', run.registration, 'to', run.last)
+end
+
+local run
 for _, event in ipairs(plan.events) do
-  local id = redis.call('XADD', prefix .. ':events', '*', 'r', event[1], 'at', event[2], 'type', event[3], 'id', event[4])
-  if event[1] ~= '' then
-    local shard = string.sub(event[1], 1, 2)
-    redis.call('XADD', prefix .. ':events:' .. shard, 'MAXLEN', '~', 10000, id, 'r', event[1])
+  local registration = event[1]
+  local id = redis.call('XADD', prefix .. ':events', '*', 'r', registration, 'at', event[2], 'type', event[3], 'id', event[4])
+  if run and run.registration ~= registration then
+    note(run)
+    run = nil
+  end
+  if run then
+    run.last = id
+  elseif registration ~= '' then
+    run = {registration = registration, first = id, last = id}
   end
 end
+if run then note(run) end
 for i, record in ipairs(plan.audit) do
   redis.call('XADD', prefix .. ':audit', record[1] .. '-0', 'record', ARGV[i + 1], 'hash', record[3])
   if record[2] ~= '' then redis.call('ZADD', prefix .. ':audit:' .. record[2], record[1], record[1]) end

@@ -1,8 +1,19 @@
--- Hand events to a consumer of a group: those that another one has had for too long, then new ones.
+-- Hand events to a consumer of a group: those that another one has had for too long, those that it did not finish itself,
+-- then new ones. Consumers that have nothing left and have not asked for too long are gone for good, since every process has
+-- a name of its own.
 -- KEYS  1 stream of events
 -- ARGV  1 group  2 consumer  3 how many at most  4 how long is too long (ms)
 -- Returns entries. A group that is not there yet begins with the oldest event.
 local events, group, consumer, limit = KEYS[1], ARGV[1], ARGV[2], tonumber(ARGV[3])
+
+-- Each once. Those that the feed has forgotten meanwhile have no fields.
+local entries, known = {}, {}
+local function add(found)
+  for _, entry in ipairs(found or {}) do
+    if entry[2] and not known[entry[1]] and #entries < limit then entries[#entries + 1] = entry end
+    known[entry[1]] = true
+  end
+end
 
 local function ask(...)
   local answer = redis.pcall(...)
@@ -14,11 +25,21 @@ local function ask(...)
   return answer
 end
 
+local function read(from, count)
+  local answer = redis.call('XREADGROUP', 'GROUP', group, consumer, 'COUNT', count, 'STREAMS', events, from)
+  add(answer and answer[1] and answer[1][2])
+end
+
 local claimed, failure = ask('XAUTOCLAIM', events, group, consumer, ARGV[4], '0-0', 'COUNT', limit)
 if failure then return failure end
-local entries = claimed[2]
-if #entries < limit then
-  local more = redis.call('XREADGROUP', 'GROUP', group, consumer, 'COUNT', limit - #entries, 'STREAMS', events, '>')
-  for _, entry in ipairs(more and more[1] and more[1][2] or {}) do entries[#entries + 1] = entry end
+add(claimed[2])
+read('0', limit)
+if #entries < limit then read('>', limit - #entries) end
+for _, flat in ipairs(redis.call('XINFO', 'CONSUMERS', events, group)) do
+  local one = {}
+  for i = 1, #flat, 2 do one[flat[i]] = flat[i + 1] end
+  if one['name'] ~= consumer and one['pending'] == 0 and one['idle'] > tonumber(ARGV[4]) then
+    redis.call('XGROUP', 'DELCONSUMER', events, group, one['name'])
+  end
 end
 return entries

@@ -14,6 +14,7 @@ expires = tonumber(expires)
 if owner ~= client or (expires ~= 0 and expires <= now) then return {'refused'} end
 local state = redis.call('HMGET', prefix .. ':r', 'status', 'rev')
 if state[1] ~= 'active' then return {'refused'} end
+redis.call('HDEL', prefix .. ':r', 'unused')
 local standing = redis.call('HGET', prefix .. ':s:' .. client, ARGV[3])
 if not standing then return {'unknown', credential} end
 local grant, target, ends, facts = string.match(standing, '^([^\n]*)\n([^\n]*)\n(%d+)\n(.*)$')
