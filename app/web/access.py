@@ -137,8 +137,8 @@ def address_of(request: Request[State]) -> str:
 
 def _authorization(request: Request[Any], name: bytes = b"authorization") -> tuple[str, str]:
     """The scheme and what follows it; both empty, or only the second, when there is nothing."""
-    scheme, _, credentials = header(request, name).partition(" ")
-    return scheme.lower(), credentials.strip()
+    scheme, *credentials = header(request, name).split(maxsplit=1) or [""]
+    return scheme.lower(), credentials[0].strip() if credentials else ""
 
 
 def _basic(credentials: str) -> str:

@@ -17,6 +17,8 @@ FACTS: Final = "cds.facts"
 
 Headers = dict[bytes, bytes]
 
+_CREDENTIALS: Final = frozenset({b"authorization", b"proxy-authorization"})
+
 
 class Call(Request[State]):
     """Starlette's request, whose state is the dictionary itself."""
@@ -36,8 +38,8 @@ def header(request: Request[Any], name: bytes) -> str:
 def headers_of(scope: Scope) -> Headers:
     """All headers by their names, in lower case as ASGI has them.
 
-    What was sent several times is joined (RFC 9110 5.2), so two Authorization headers are malformed credentials: a
-    gateway in front may have checked just one of them.
+    What was sent several times is joined (RFC 9110 5.2). Credentials that were sent several times count as none: a
+    gateway in front may have checked those that we would not look at.
     """
     found: Headers | None = scope.get(HEADERS)
     if found is None:
@@ -45,7 +47,8 @@ def headers_of(scope: Scope) -> Headers:
         found = scope[HEADERS] = dict(raw)
         if len(found) != len(raw):
             for name in found:
-                found[name] = b", ".join([value for other, value in raw if other == name])
+                values = [value for other, value in raw if other == name]
+                found[name] = b"" if len(values) > 1 and name in _CREDENTIALS else b", ".join(values)
     return found
 
 
