@@ -3,7 +3,7 @@
 import os
 import random
 import time
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import partial
@@ -122,9 +122,23 @@ SCRIPTS = (
 """Every script that a server runs in its store."""
 
 
-def utc_now() -> datetime:
-    """The present second in UTC: whole seconds are what we store and show (ambiguities D10)."""
-    return datetime.now(UTC).replace(microsecond=0)
+class Clock:
+    """Says the present second in UTC: whole seconds are what we store and show (ambiguities D10)."""
+
+    def __init__(self) -> None:
+        self._second = 0
+        self._moment = datetime.fromtimestamp(0, UTC)
+
+    def __call__(self) -> datetime:
+        """The second, made into a moment once."""
+        second = int(time.time())
+        if second != self._second:
+            self._moment = datetime.fromtimestamp(second, UTC)
+            self._second = second
+        return self._moment
+
+
+utc_now = Clock()
 
 
 @dataclass(slots=True)
@@ -166,14 +180,13 @@ class Service:
         self._connection: Connection | None = None
         self._runtime: Runtime | None = None
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+    def __call__(self, scope: Scope, receive: Receive, send: Send) -> Awaitable[None]:
         """Serve a request, or start and end with the server."""
         if scope["type"] == "http" and self._edge:
-            await self._edge(scope, receive, send)
-        elif scope["type"] == "lifespan":
-            await self._live(receive, send)
-        else:
-            await send({"type": "websocket.close", "code": 1000})
+            return self._edge(scope, receive, send)
+        if scope["type"] == "lifespan":
+            return self._live(receive, send)
+        return send({"type": "websocket.close", "code": 1000})
 
     async def start(self) -> None:
         """Connect to the store and get ready, with the background jobs if they are to run here.

@@ -28,11 +28,12 @@ from app.web.access import note_operator
 from app.web.answers import Answer, Headers
 from app.web.bodies import read_form_pairs
 from app.web.browser import form_token, operator_handle, require_own_form, require_own_site
+from app.web.calls import facts_of
 from app.web.edge import ERROR_PAGE
 from app.web.errors import public_description, refusal_headers
 from app.web.pages import STILL, Policy, Style, base_path, page, redirect
 from app.web.routing import Endpoint, ErrorStyle, Limit, Route
-from app.web.state import Facts, State
+from app.web.state import State
 
 CONSOLE: Final = "/console"
 SIGN_IN_PATH: Final = "/console/sign-in"
@@ -267,7 +268,7 @@ def _error_page(request: Request[State], refusal: Refusal) -> Answer:
     """The page about a refusal, in the frame of the console if somebody has signed in."""
     if isinstance(refusal, SignInNeeded):
         return to_sign_in(request)
-    facts: Facts = request.scope["cds.facts"]
+    facts = facts_of(request)
     is_lost = isinstance(refusal, NotFound)
     return console_page(
         request,

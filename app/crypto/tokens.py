@@ -21,7 +21,8 @@ _PAIRS = [first + second for second in _ALPHABET for first in _ALPHABET]
 _REGISTRATION_ID = r"[0-9a-f]{2}[0-9a-z]{12}"
 _ID = re.compile(rf"({_REGISTRATION_ID})(?:-([0-9a-z]{{1,20}}))?")
 _FILE_ID = re.compile(r"f[0-9a-z]{1,40}")
-_ACCESS_TOKEN = re.compile(rf"cdsat_({_REGISTRATION_ID})_[A-Za-z0-9_-]{{43}}")
+_OPAQUE = "cdsat_"
+_ACCESS_TOKEN = re.compile(rf"{_OPAQUE}({_REGISTRATION_ID})_[A-Za-z0-9_-]{{43}}")
 _JTI = re.compile(rf"({_REGISTRATION_ID})_[A-Za-z0-9_-]{{22}}")
 _HANDLE = re.compile(rf"(cds[a-z]{{2}})_({_REGISTRATION_ID})_[A-Za-z0-9_-]{{43}}")
 _REFRESH_TOKEN = re.compile(rf"(cdsrt_({_REGISTRATION_ID})_([A-Za-z0-9_-]{{22}}))[A-Za-z0-9_-]{{43}}")
@@ -193,12 +194,13 @@ def registration_of_jti(jti: str) -> str | None:
     return match[1] if match else None
 
 
-def registration_of_reference(reference: str) -> str | None:
+def registration_of_reference(reference: str) -> str:
     """The registration_id in what the store knows an access token by: the token itself, or the `jti` of a JWT.
 
-    Whoever asks has seen to it that the `jti` comes from a token with a good signature (`app.domain.access_tokens`).
+    Whoever asks has a reference that was found to be one (`app.domain.access_tokens`), or "", which is nobody's.
     """
-    return registration_of_access_token(reference) or registration_of_jti(reference)
+    at = len(_OPAQUE) if reference.startswith(_OPAQUE) else 0
+    return reference[at : at + REGISTRATION_ID_LENGTH]
 
 
 def registration_of_handle(kind: Handle, handle: str) -> str | None:

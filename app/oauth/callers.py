@@ -12,6 +12,7 @@ from app.domain.tokens import ClientLogin, Login, PublicLogin
 from app.errors import InvalidClient, InvalidRequest
 from app.web.access import REFUSED_CLIENT, address_of, client_login, note_client
 from app.web.bodies import read_form
+from app.web.calls import headers_of
 from app.web.state import State
 
 
@@ -49,7 +50,7 @@ async def form_of_caller(request: Request[State]) -> Form:
         ContentTooLarge: The body is too large.
         TooManyRequests: Too many requests from this address, or of this Client Object.
     """
-    if "authorization" in request.headers:
+    if b"authorization" in headers_of(request.scope):
         login, admitted = caller(request)
         parameters = await read_form(request)
         if parameters.get("client_id", login.client_id) != login.client_id:

@@ -12,7 +12,8 @@ from app.crypto.tokens import ADMIN, local_id
 from app.domain.feed import FEED_PAGE, AuditRecord, FeedEvent
 from app.errors import InvalidRequest
 from app.web.answers import json_answer
-from app.web.state import Facts, State
+from app.web.calls import facts_of
+from app.web.state import State
 
 T = TypeVar("T", FeedEvent, AuditRecord)
 
@@ -60,8 +61,7 @@ def _is_registration(request: Request[State], registration_id: str) -> bool:
     parts = local_id(registration_id)
     if parts is None or parts.local != ADMIN:
         return False
-    facts: Facts = request.scope["cds.facts"]
-    facts.registration_id = registration_id
+    facts_of(request).registration_id = registration_id
     return True
 
 

@@ -20,8 +20,9 @@ from app.schemas.credentials import Credential
 from app.schemas.grants import Grant
 from app.web.answers import NO_STORE, json_answer
 from app.web.bodies import parse_json_object, read_body
+from app.web.calls import facts_of
 from app.web.operators import Acting
-from app.web.state import Facts, State
+from app.web.state import State
 
 API = "/operator/api/v1"
 
@@ -34,8 +35,7 @@ def access_of(request: Request[State], object_id: str) -> Access:
     parts = local_id(object_id)
     if parts is None:
         raise NotFound("There is no such object.")
-    facts: Facts = request.scope["cds.facts"]
-    facts.registration_id = parts.registration_id
+    facts_of(request).registration_id = parts.registration_id
     return Access(parts.registration_id, request.state["now"]())
 
 

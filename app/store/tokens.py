@@ -98,7 +98,7 @@ class RedisTokens:
     async def show(self, reference: str, *, now: datetime) -> Inspected | None:
         """See `TokenStore.show`."""
         registration_id = registration_of_reference(reference)
-        if registration_id is None:
+        if not registration_id:
             return None
         answer = await self._show(registration_id, reference, now)
         if answer and answer[1] and self._records.settle_due:

@@ -16,7 +16,8 @@ from app.domain.records import Access, TokenFacts
 from app.domain.tokens import ClientLogin
 from app.errors import InvalidClient, InvalidToken
 from app.web.addresses import limit_key
-from app.web.state import Facts, Limiters, State
+from app.web.calls import facts_of, header
+from app.web.state import Limiters, State
 
 MISSING_TOKEN = "This needs an access token in the Authorization header: Bearer, then the token."  # noqa: S105
 MISSING_KEY = "This needs an operator key in the Authorization header: Bearer, then the key."
@@ -38,10 +39,9 @@ def bearer(request: Request[State], scope: str) -> Access:
         raise InvalidToken(MISSING_TOKEN)
     now = state["now"]()
     reference = state["context"].access_tokens.reference_of(token, now=now)
-    registration_id = registration_of_reference(reference) if reference else None
-    if reference is None or registration_id is None:
+    if reference is None:
         raise InvalidToken("The access token is malformed.")
-    return Access(registration_id, now, digest(reference), scope, admitted=_Admission(request))
+    return Access(registration_of_reference(reference), now, digest(reference), scope, admitted=_Admission(request))
 
 
 class _Admission:
@@ -78,7 +78,7 @@ def client_login(request: Request[State]) -> ClientLogin:
 
 def note_client(request: Request[Any], client_id: str) -> None:
     """Put the caller into the log line of the request."""
-    facts: Facts = request.scope["cds.facts"]
+    facts = facts_of(request)
     facts.client_id = client_id
     facts.registration_id = client_id.partition("-")[0]
 
@@ -107,7 +107,7 @@ def proxy_key(request: Request[State]) -> str:
     Raises:
         InvalidToken: There is none.
     """
-    scheme, key = _authorization(request, "proxy-authorization")
+    scheme, key = _authorization(request, b"proxy-authorization")
     if scheme != "bearer" or not key:
         raise InvalidToken(MISSING_PROXY_KEY)
     return key
@@ -127,8 +127,7 @@ def presented_key(request: Request[State]) -> str:
 
 def note_operator(request: Request[Any], name: str) -> None:
     """Put the operator into the log line of the request."""
-    facts: Facts = request.scope["cds.facts"]
-    facts.operator = name
+    facts_of(request).operator = name
 
 
 def address_of(request: Request[State]) -> str:
@@ -136,13 +135,9 @@ def address_of(request: Request[State]) -> str:
     return limit_key(request.scope, request.state["settings"].trusted_proxies)
 
 
-def _authorization(request: Request[Any], header: str = "authorization") -> tuple[str, str]:
-    """The scheme and what follows it; both empty, or only the second, when there is nothing.
-
-    Two Authorization headers count as none: a gateway in front may have checked the one that we would not look at.
-    """
-    headers = request.headers.getlist(header)
-    scheme, *credentials = (headers[0].split(maxsplit=1) if len(headers) == 1 else []) or [""]
+def _authorization(request: Request[Any], name: bytes = b"authorization") -> tuple[str, str]:
+    """The scheme and what follows it; both empty, or only the second, when there is nothing."""
+    scheme, *credentials = header(request, name).split(maxsplit=1) or [""]
     return scheme.lower(), credentials[0].strip() if credentials else ""
 
 

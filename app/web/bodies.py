@@ -6,11 +6,14 @@ from typing import Any, Final
 from urllib.parse import unquote_plus
 
 import msgspec
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 
 from app.domain.texts import is_name
 from app.errors import ContentTooLarge, InvalidRequest
 from app.schemas.encoding import MAX_DEPTH, decode, encode
+from app.web.calls import header
+
+FORM: Final = "application/x-www-form-urlencoded"
 
 BODY_SECONDS: Final = 60
 """How long a body may take to arrive."""
@@ -28,19 +31,25 @@ async def read_body(request: Request[Any], *, limit_bytes: int, seconds: float =
         ContentTooLarge: It is longer than `limit_bytes`; what it says of its own length is believed when that is more.
         InvalidRequest: It did not arrive within `seconds`.
     """
-    declared = request.headers.get("content-length", "")
+    declared = header(request, b"content-length")
     if declared.isdecimal() and (len(declared) > _LONGEST_LENGTH or int(declared) > limit_bytes):
         raise _too_large(limit_bytes)
-    body = bytearray()
+    pieces: list[bytes] = []
+    length, more = 0, True
     try:
         async with asyncio.timeout(seconds):
-            async for piece in request.stream():
-                body += piece
-                if len(body) > limit_bytes:
+            while more:
+                message = await request.receive()
+                if message["type"] == "http.disconnect":
+                    raise ClientDisconnect
+                pieces.append(message.get("body", b""))
+                more = message.get("more_body", False)
+                length += len(pieces[-1])
+                if length > limit_bytes:
                     raise _too_large(limit_bytes)
     except TimeoutError as error:
         raise InvalidRequest("The body did not arrive in time.") from error
-    return bytes(body)
+    return b"".join(pieces)
 
 
 async def read_json(request: Request[Any], *, limit_bytes: int | None = None) -> dict[str, Any]:
@@ -130,8 +139,8 @@ async def read_form_pairs(request: Request[Any]) -> list[tuple[str, str]]:
         ContentTooLarge: The body is over `CDS_MAX_BODY`.
         InvalidRequest: Wrong content type, too many, or bytes that are not UTF-8.
     """
-    content_type = request.headers.get("content-type", "").partition(";")[0].strip().lower()
-    if content_type != "application/x-www-form-urlencoded":
+    content_type = header(request, b"content-type")
+    if content_type != FORM and content_type.partition(";")[0].strip().lower() != FORM:
         raise InvalidRequest("The content type has to be application/x-www-form-urlencoded.")
     body = await read_body(request, limit_bytes=request.state["settings"].max_body_bytes)
     return parse_pairs(body)
@@ -158,13 +167,16 @@ def parse_pairs(encoded: bytes) -> list[tuple[str, str]]:
 def _parameter(pair: bytes) -> tuple[str, str]:
     name, _, value = pair.partition(b"=")
     try:
-        decoded = (
-            unquote_plus(name.decode("ascii"), errors="strict"),
-            unquote_plus(value.decode("ascii"), errors="strict"),
-        )
+        if b"%" in pair or b"+" in pair:
+            decoded = (
+                unquote_plus(name.decode("ascii"), errors="strict"),
+                unquote_plus(value.decode("ascii"), errors="strict"),
+            )
+        else:
+            decoded = name.decode("ascii"), value.decode("ascii")
     except UnicodeDecodeError as error:
         raise InvalidRequest("The parameters are not percent-encoded UTF-8.") from error
-    if "\x00" in decoded[0] + decoded[1]:
+    if "\x00" in decoded[0] or "\x00" in decoded[1]:
         raise InvalidRequest("Parameters must not contain NUL characters.")
     return decoded
 

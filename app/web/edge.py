@@ -8,11 +8,12 @@ import re
 import secrets
 import time
 from collections.abc import Awaitable, Callable, Iterable
+from functools import partial
 from typing import Any, Final
 from urllib.parse import urlsplit
 
 from starlette.requests import ClientDisconnect, Request
-from starlette.types import ASGIApp, Message, Receive, Scope, Send
+from starlette.types import Message, Receive, Scope, Send
 
 from app.errors import (
     BadCallSignature,
@@ -25,14 +26,15 @@ from app.errors import (
     TooManyRequests,
     WrongLogin,
 )
-from app.logs import RequestLine, request_lines
+from app.logs import SECRET_SHAPE, request_lines
 from app.web.addresses import limit_key
 from app.web.answers import Answer, empty_answer
+from app.web.calls import FACTS, Call, Headers, headers_of
 from app.web.errors import error_answer
 from app.web.pages import error_page
-from app.web.routing import ErrorStyle, Limit, Route, RouteTable
+from app.web.routing import Endpoint, ErrorStyle, Limit, Route, RouteTable
 from app.web.state import Facts, State
-from app.web.traces import trace_id_of
+from app.web.traces import Traces, trace_id_of
 
 _REQUEST_ID = re.compile(rb"[A-Za-z0-9_-]{8,128}")
 _UNAUTHENTICATED: Final = (InvalidToken, InvalidClient, BadCallSignature, WrongLogin)
@@ -69,37 +71,47 @@ class Edge:
         """From now on every answer closes its connection, so that callers and proxies open the next one elsewhere."""
         self._transport = [*self._transport, (b"connection", b"close")]
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+    def __call__(self, scope: Scope, receive: Receive, send: Send) -> Awaitable[None]:
         """Answer one HTTP request."""
+        facts = scope[FACTS] = self._request_ids.facts(scope["method"], headers_of(scope))
+        scope["state"] = self._state
+        exchange = _Exchange(send, facts, self._transport)
+        if self._traces is None:
+            return self._serve(scope, receive, exchange, facts)
+        return self._traced(self._traces, scope, receive, exchange, facts)
+
+    async def _traced(
+        self, traces: Traces, scope: Scope, receive: Receive, exchange: "_Exchange", facts: Facts
+    ) -> None:
+        with traces.request(scope, facts):
+            await self._serve(scope, receive, exchange, facts)
+
+    async def _serve(self, scope: Scope, receive: Receive, exchange: "_Exchange", facts: Facts) -> None:
         started = time.perf_counter()
         self._metrics.request_began()
-        facts = self._request_ids.facts(scope)
-        if self._traces is None:
-            await self._serve(scope, receive, send, facts, started)
-        else:
-            with self._traces.request(scope, facts):
-                await self._serve(scope, receive, send, facts, started)
-
-    async def _serve(self, scope: Scope, receive: Receive, send: Send, facts: Facts, started: float) -> None:
-        scope["state"] = self._state
-        scope["cds.facts"] = facts
-        exchange = _Exchange(send, facts.request_id, self._transport, head=scope["method"] == "HEAD")
         style = ErrorStyle.PROBLEM
         try:
             route = self._route(scope)
             style, facts.route = route.errors, route.path
-            await self._application(route, scope)(scope, receive, exchange.send)
+            if route.app:
+                await self._spend(route, scope)
+                await route.app(scope, receive, exchange.send)
+            else:
+                endpoint = _endpoint(route, facts.method)
+                await self._spend(route, scope)
+                answer = await endpoint(Call(scope, receive))
+                await answer(scope, receive, exchange.send)
         except ClientDisconnect:
-            exchange.status = _CLIENT_CLOSED
+            facts.status = _CLIENT_CLOSED
         except Exception as error:  # noqa: BLE001 -- whatever it is, the caller gets an answer and the log the cause
             refusal = await self._refusal(error, scope, facts)
-            if not exchange.status:
+            if not facts.status:
                 await self._error_answer(refusal, style, facts, scope)(scope, receive, exchange.send)
         finally:
-            facts.status = exchange.status
             seconds = time.perf_counter() - started
-            self._metrics.request_ended(facts.route, scope["method"], facts.status, seconds)
-            self._write_line(scope["method"], facts, seconds)
+            self._metrics.request_ended(facts.route, facts.method, facts.status, seconds)
+            facts.duration_ms = round(seconds * 1000, 2)
+            self._write(facts)
 
     def _route(self, scope: Scope) -> Route:
         """The route of a request. Raises NotFound when there is none."""
@@ -109,30 +121,6 @@ class Edge:
         route, scope["path_params"] = found
         return route
 
-    def _application(self, route: Route, scope: Scope) -> ASGIApp:
-        """What answers a request to a route.
-
-        Raises:
-            MethodNotAllowed: Nothing does.
-            TooManyRequests: The source address has used up its allowance for this kind of route; when it is only the
-                store that knows, what is returned raises it.
-        """
-        if route.app:
-            return _after(self._spend(route, scope), route.app)
-        method = "GET" if scope["method"] == "HEAD" else scope["method"]
-        endpoint = route.endpoints.get(method)
-        if endpoint is None:
-            if method == _OPTIONS:
-                return empty_answer(204, headers=[(b"allow", ", ".join(route.methods).encode())])
-            raise MethodNotAllowed(route.methods)
-        asking = self._spend(route, scope)
-
-        async def application(scope: Scope, receive: Receive, send: Send) -> None:
-            answer = await endpoint(Request(scope, receive))
-            await answer(scope, receive, send)
-
-        return _after(asking, application)
-
     def _own_path(self, path: str) -> str:
         """The path below our public URL, whether or not a proxy has stripped its prefix."""
         if not self._prefix or not path.startswith(self._prefix):
@@ -140,13 +128,15 @@ class Edge:
         own = path[len(self._prefix) :]
         return own if own.startswith("/") else path if own else "/"
 
-    def _spend(self, route: Route, scope: Scope) -> Awaitable[None] | None:
-        """Count a request; done when nothing is returned, else by awaiting what is."""
-        if route.limit is Limit.NONE:
-            return None
+    async def _spend(self, route: Route, scope: Scope) -> None:
+        """Count a request. Raises TooManyRequests when its source has used up its allowance for such routes."""
+        if route.limit is Limit.NONE or scope["method"] == _OPTIONS:
+            return
         limiters = self._state["limiters"]
         limiter = limiters.registration if route.limit is Limit.REGISTRATION else limiters.anonymous
-        return limiter.hit(limit_key(scope, self._state["settings"].trusted_proxies))
+        asking = limiter.hit(limit_key(scope, self._state["settings"].trusted_proxies))
+        if asking is not None:
+            await asking
 
     def _error_answer(self, refusal: Refusal, style: ErrorStyle, facts: Facts, scope: Scope) -> Answer:
         if style is ErrorStyle.PAGE and ERROR_PAGE in scope:
@@ -179,54 +169,40 @@ class Edge:
             self._metrics.rate_limited(error.limit)
         return error
 
-    def _write_line(self, method: str, facts: Facts, seconds: float) -> None:
-        self._write(
-            RequestLine(
-                facts.request_id,
-                facts.registration_id,
-                facts.client_id,
-                method,
-                facts.route,
-                facts.status,
-                round(seconds * 1000, 2),
-                facts.operator,
-                facts.trace_id,
-            )
-        )
+
+def _endpoint(route: Route, method: str) -> Endpoint:
+    """What answers a request to a route. Raises MethodNotAllowed when nothing does."""
+    endpoint = route.endpoints.get("GET" if method == "HEAD" else method)
+    if endpoint:
+        return endpoint
+    if method == _OPTIONS:
+        return partial(_allowed, route)
+    raise MethodNotAllowed(route.methods)
 
 
-def _after(asking: Awaitable[None] | None, application: ASGIApp) -> ASGIApp:
-    """An application that answers when something else is done."""
-    if asking is None:
-        return application
-    first = asking
-
-    async def waiting(scope: Scope, receive: Receive, send: Send) -> None:
-        await first
-        await application(scope, receive, send)
-
-    return waiting
+async def _allowed(route: Route, _request: Request[State]) -> Answer:
+    return empty_answer(204, headers=[(b"allow", ", ".join(route.methods).encode())])
 
 
 class _Exchange:
-    """Sends an answer with the headers that every answer has, and remembers its status."""
+    """Sends an answer with the headers that every answer has, and notes its status."""
 
-    __slots__ = ("_extra", "_head", "_send", "status")
+    __slots__ = ("_facts", "_send", "_transport")
 
-    def __init__(self, send: Send, request_id: str, transport: list[tuple[bytes, bytes]], *, head: bool) -> None:
+    def __init__(self, send: Send, facts: Facts, transport: list[tuple[bytes, bytes]]) -> None:
         self._send = send
-        self._extra = [(b"x-request-id", request_id.encode()), *transport]
-        self._head = head
-        self.status = 0
+        self._facts = facts
+        self._transport = transport
 
-    async def send(self, message: Message) -> None:
+    def send(self, message: Message) -> Awaitable[None]:
         """Pass an ASGI message on."""
         if message["type"] == "http.response.start":
-            self.status = message["status"]
-            message["headers"] = [*message["headers"], *self._extra]
-        elif self._head:
+            self._facts.status = message["status"]
+            own = (b"x-request-id", self._facts.request_id.encode())
+            message["headers"] = [*message["headers"], own, *self._transport]
+        elif self._facts.method == "HEAD":
             message = {"type": "http.response.body", "body": b"", "more_body": message.get("more_body", False)}
-        await self._send(message)
+        return self._send(message)
 
 
 class _RequestIds:
@@ -236,15 +212,14 @@ class _RequestIds:
         self._beginning = secrets.token_hex(5)
         self._numbers = itertools.count(1)
 
-    def facts(self, scope: Scope) -> Facts:
+    def facts(self, method: str, headers: Headers) -> Facts:
         """What is known of a request at its beginning: its id, and the trace that it is part of, if it says so.
 
         The id is the one that a proxy gave, when it is a sensible one, else a new one.
         """
-        request_id = trace_id = ""
-        for name, value in scope["headers"]:
-            if name == b"x-request-id" and not request_id and _REQUEST_ID.fullmatch(value):
-                request_id = str(value, "ascii")
-            elif name == b"traceparent":
-                trace_id = trace_id_of(value)
-        return Facts(request_id or f"{self._beginning}{next(self._numbers):06x}", trace_id=trace_id)
+        given, trace = headers.get(b"x-request-id"), headers.get(b"traceparent")
+        if given and _REQUEST_ID.fullmatch(given) and not SECRET_SHAPE.search(given):
+            request_id = str(given, "ascii")
+        else:
+            request_id = f"{self._beginning}{next(self._numbers):06x}"
+        return Facts(request_id, "", "", method, "", 0, 0.0, trace_id=trace_id_of(trace) if trace else "")

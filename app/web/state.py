@@ -24,6 +24,7 @@ from app.domain.tokens import TokenStore
 from app.domain.unused import UnusedStore
 from app.domain.user_tokens import UserTokenStore
 from app.domain.webhooks import WebhookStore
+from app.logs import RequestLine
 from app.settings import Settings
 from app.web.counting import Metrics
 from app.web.rate_limit import RateLimiter
@@ -71,15 +72,5 @@ class State(TypedDict):
     now: Callable[[], datetime]
 
 
-@dataclass(slots=True)
-class Facts:
-    """What the log line of a request says about it; filled as it becomes known (`request.scope["cds.facts"]`)."""
-
-    request_id: str
-    route: str = ""
-    operator: str = ""
-    registration_id: str = ""
-    client_id: str = ""
-    trace_id: str = ""
-    status: int = 0
-    """What was answered; 0 until then."""
+Facts = RequestLine
+"""What the log line of a request says about it; filled as it becomes known."""
