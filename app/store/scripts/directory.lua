@@ -8,7 +8,7 @@
 -- ('' when that is everything), position and member of each entry…}, entries in the order of the way.
 -- What a call looks at is bounded: when more registrations have the words than is good for sorting them all, the indexes are
 -- walked through in their order instead, where the next ones are near then, and only so far.
-local BATCH, MOST_LISTED, ID_LENGTH = 50, 2000, 14
+local BATCH, MOST_LISTED, MOST_AT_ONCE, ID_LENGTH = 50, 2000, 1000, 14
 
 local shard  -- the prefix of the one that is looked at
 local member, newer, want, depth = ARGV[2], ARGV[3] == '1', tonumber(ARGV[4]), tonumber(ARGV[5])
@@ -135,11 +135,18 @@ local function counted()
   return found
 end
 
-local function where(registration)
-  for _, name in ipairs(names) do
-    local score = redis.call('ZSCORE', index_key(name), registration)
-    if score then return {tonumber(score), registration} end
+-- The positions of registrations; false for those that are in none of the indexes.
+local function positions_of(list)
+  local found = {}
+  for from = 1, #list, MOST_AT_ONCE do
+    local to = math.min(from + MOST_AT_ONCE - 1, #list)
+    for _, name in ipairs(names) do
+      for at, score in ipairs(redis.call('ZMSCORE', index_key(name), unpack(list, from, to))) do
+        found[from + at - 1] = found[from + at - 1] or (score and tonumber(score))
+      end
+    end
   end
+  return found
 end
 
 -- The registrations that have a word, of those in a set if there is one; as a set and as a list.
@@ -160,12 +167,15 @@ end
 local function listed_with(listed)
   local found, back, set, list = {}, 0, nil, nil
   for _, one in ipairs(listed) do set, list = having(one.word, set) end
-  for _, registration in ipairs(list) do
-    local one = (#listed == #words or has_words(registration)) and where(registration)
-    if one and (not place or before(place, one)) then
-      found[#found + 1] = one
-    elseif one then
-      back = 1
+  local positions = positions_of(list)
+  for at, registration in ipairs(list) do
+    if positions[at] and (#listed == #words or has_words(registration)) then
+      local one = {positions[at], registration}
+      if not place or before(place, one) then
+        found[#found + 1] = one
+      else
+        back = 1
+      end
     end
   end
   return sorted(found), back
@@ -203,10 +213,11 @@ local function walk_all()
   return sorted(found), back, horizon
 end
 
--- The words that are best looked up in the index of words, or nil when it is better to walk: the rarest, and those that are not much
--- more common. What each way costs is counted in registrations that are looked at, of which one costs as much as sixteen entries
--- of the index or two look-ups of a position. Of N registrations with m that have the words, walking looks at N / m for each; of
--- the few that every shard is asked for, one in three is used.
+-- The words that are best looked up in the index of words, or nil when it is better to walk: the rarest, and those that are not
+-- much more common. What each way costs is counted in registrations that are looked at; of a million, each of them somewhere else
+-- in memory, one took as long as four entries of the index or three positions. Of N registrations with m that have the words,
+-- walking looks at N / m for each, and at twice as many to be sure that no shard has a newer one; of the few that every shard is
+-- asked for, one in three is used.
 local function to_look_up(rarest_first)
   local total = 0
   for _, name in ipairs(names) do total = total + redis.call('ZCARD', index_key(name)) end
@@ -219,9 +230,9 @@ local function to_look_up(rarest_first)
     end
     matches = matches * share
   end
-  if listed[1].count <= BATCH then return {listed[1]} end
-  local cost = entries / 16 + matches / 2 + (#listed < #words and left or 0)
-  if entries <= MOST_LISTED and cost <= total / math.max(matches, 1) * want / 3 then return listed end
+  local cost = entries / 4 + left / 3 + (#listed < #words and left or 0)
+  local walking = 2 * total / math.max(matches, 1) * want / 3
+  if entries <= MOST_LISTED and cost <= walking then return listed end
 end
 
 local function look()
