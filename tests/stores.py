@@ -66,9 +66,9 @@ class Servers:
         self.processes[number].kill()
         self.processes[number].wait()
 
-    def run_again(self, number: int) -> None:
+    def run_again(self, number: int, *arguments: str) -> None:
         """Start a process that has ended once more, with what it left on disk."""
-        self.processes[number] = _spawned(self.processes[number].args)
+        self.processes[number] = _spawned([*self.processes[number].args, *arguments])  # type: ignore[misc]  # a list
 
     def stop(self) -> None:
         """End all processes and forget their files."""

@@ -40,6 +40,9 @@ from app.store.embedded import EmbeddedStore
 
 CONNECT_SECONDS = 2.0
 SOCKET_SECONDS = 5.0
+SENTINEL_SECONDS = 1.0
+"""How long a sentinel may think about who the primary is; the others are not waited for any longer."""
+
 HEALTH_CHECK_SECONDS = 15
 RETRIES = 2
 FIRST_PAUSE_SECONDS = 0.02
@@ -79,6 +82,26 @@ class StoreConnection:
             await self.sentinel.aclose()
         if self.embedded is not None:
             await asyncio.to_thread(self.embedded.stop)
+
+
+class Sentinels(Sentinel):
+    """Asks all sentinels at once who the primary is and believes those that know of the latest failover.
+
+    redis-py believes the first one that answers. One that has slept through a failover names the old primary, and when
+    that one is back, with what it had or with nothing, it would be read from and written to.
+    """
+
+    async def discover_master(self, service_name: str) -> tuple[str, int]:
+        """Host and port. Raises MasterNotFoundError."""
+        calls = (asyncio.wait_for(one.sentinel_masters(), SENTINEL_SECONDS) for one in self.sentinels)
+        answers = await asyncio.gather(*calls, return_exceptions=True)
+        states = [one[service_name] for one in answers if isinstance(one, dict) and service_name in one]
+        latest = max((state["config-epoch"] for state in states), default=0)
+        for state in states:
+            if state["config-epoch"] == latest and self.check_master_state(state, service_name):
+                return state["ip"], state["port"]
+        cause = next((one for one in answers if isinstance(one, BaseException)), None)
+        raise MasterNotFoundError(f"No master found for {service_name!r}") from cause
 
 
 class PasswordFile(CredentialProvider):
@@ -254,7 +277,7 @@ def sentinel_of(rest: str, *, tls: bool = False) -> tuple[Sentinel, str, dict[st
     hosts = [(host, port or DEFAULT_SENTINEL_PORT) for host, port in split_hosts(authority)]
     timeouts = {"socket_timeout": SOCKET_SECONDS, "socket_connect_timeout": CONNECT_SECONDS, "protocol": 2}
     about_sentinels = {**timeouts, **credentials, **encryption, "retry": retry()}
-    sentinel = Sentinel(hosts, sentinel_kwargs=about_sentinels)  # type: ignore[no-untyped-call]  # redis-py has not annotated it
+    sentinel = Sentinels(hosts, sentinel_kwargs=about_sentinels)  # type: ignore[no-untyped-call]  # redis-py has not annotated it
     options = {**client_options(), **parsed, **encryption}
     for name in ("host", "port", "connection_class"):
         options.pop(name, None)

@@ -54,13 +54,13 @@ async def kill_worker(house: House) -> None:
 
 
 async def kill_primary(house: House) -> None:
-    """A primary dies. When another node has taken over it is started again, as a replica."""
+    """A primary dies. When another node has taken over it is started again, as its replica."""
     house.store.processes[0].kill()
     _struck(house)
     await asyncio.to_thread(house.store.processes[0].wait)
     await house.until_failed_over()
     await asyncio.sleep(RESTART_SECONDS)
-    house.store.run_again(0)
+    house.store.run_again(0, *house.follow_arguments())
     await house.until_following(0)
 
 

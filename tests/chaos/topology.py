@@ -20,8 +20,8 @@ import httpx
 from redis import Redis
 
 from tests.endpoints import Endpoint, endpoint
-from tests.live_server import COMMAND, REPOSITORY, free_port
-from tests.stores import SERVICE, Servers, start_cluster, start_sentinel
+from tests.live_server import COMMAND, REPOSITORY
+from tests.stores import SERVICE, Servers, free_port, start_cluster, start_sentinel
 from tests.worker.processes import settings_for, spawn_worker
 
 START_SECONDS = 90.0
@@ -153,6 +153,17 @@ class House:
         with self.redis(len(self.store.ports) - 1) as sentinel:
             facts: Any = sentinel.sentinel_masters()
             return bool(facts[SERVICE]["port"] != self.store.ports[0])
+
+    def follow_arguments(self) -> tuple[str, ...]:
+        """What tells a node at its start who the primary is: sentinels do, and in a Cluster the node finds out itself.
+
+        The entry points of charts do the same.
+        """
+        if self.topology.kind == "cluster":
+            return ()
+        with self.redis(len(self.store.ports) - 1) as sentinel:
+            facts: Any = sentinel.sentinel_masters()
+        return ("--replicaof", "127.0.0.1", str(facts[SERVICE]["port"]))
 
     async def until_following(self, number: int) -> None:
         """Wait until a node is a replica that has all of its primary."""
