@@ -144,7 +144,9 @@ async def opened(settings: Settings, *, importing: bool = False) -> AsyncIterato
         ConfigurationError: It does not suit.
         StoreUnavailable: It does not answer.
     """
-    store = await connect(settings.store_url, wait_replicas=settings.store_wait_replicas)
+    store = await connect(
+        settings.store_url, wait_replicas=settings.store_wait_replicas, password_file=settings.store_password_file
+    )
     connection = Connection(store.client, wait_replicas=store.wait_replicas)
     try:
         await connection.load((*rotation.SCRIPTS, *reindexing.SCRIPTS))
