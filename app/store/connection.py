@@ -6,7 +6,7 @@ however many requests are in flight, the store sees a steady row of pipelines in
 
 import asyncio
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from importlib.resources import files
@@ -121,16 +121,21 @@ class Connection:
                 raise StoreUnavailable("The store does not answer.", detail=str(error)) from error
             self._scripts[script.name] = script
 
-    async def run(self, name: str, keys: list[str], *args: str | bytes | float) -> Any:  # noqa: ANN401 -- what the script returns
-        """Run a loaded script.
+    def run(self, name: str, keys: list[str], *args: str | bytes | float) -> Awaitable[Any]:
+        """Run a loaded script; what it returns.
 
         Raises:
             StoreUnavailable: The store did not answer in time, or cannot take writes now.
             ServerError: The script failed.
         """
         if self._spans is None:
-            return await self._run(name, keys, args)
-        with self._spans(name):
+            return self._run(name, keys, args)
+        return self._run_traced(self._spans(name), name, keys, args)
+
+    async def _run_traced(
+        self, span: AbstractContextManager[object], name: str, keys: list[str], args: tuple[str | bytes | float, ...]
+    ) -> Any:  # noqa: ANN401
+        with span:
             return await self._run(name, keys, args)
 
     async def _run(self, name: str, keys: list[str], args: tuple[str | bytes | float, ...]) -> Any:  # noqa: ANN401
