@@ -14,8 +14,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-import httpx
-
+from tests.gateway.probing import probe
 from tests.live_server import free_port
 
 PROGRAM = os.environ.get("NGINX") or "nginx"
@@ -65,10 +64,8 @@ class Nginx:
         """Wait until new connections meet the newest configuration; fails with the log when they do not."""
         deadline = time.monotonic() + READY_SECONDS
         while self.process.poll() is None and time.monotonic() < deadline:
-            with contextlib.suppress(httpx.TransportError):
-                answer = httpx.get(f"http://127.0.0.1:{self.port}/", trust_env=False, timeout=READY_SECONDS)
-                if answer.text == str(self.generation):
-                    return
+            if probe(self.port, "/").text == str(self.generation):
+                return
             time.sleep(0.02)
         raise AssertionError(f"nginx did not start:\n{self.log()}")
 

@@ -10,8 +10,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-import httpx
-
+from tests.gateway.probing import probe
 from tests.live_server import REPOSITORY, UNLIMITED, free_port
 from tests.stores import start_valkey
 
@@ -42,10 +41,7 @@ class Replica:
 
     def readiness(self) -> int:
         """What `/readyz` says; 0 when nobody listens."""
-        try:
-            return httpx.get(f"{self.url}/readyz", trust_env=False, timeout=READY_SECONDS).status_code
-        except httpx.TransportError:
-            return 0
+        return probe(self.port, "/readyz").status
 
     def wait_until_ready(self) -> None:
         """Wait for a readiness of 200; fails with the log when there is none."""
@@ -53,7 +49,7 @@ class Replica:
         while self.process.poll() is None and time.monotonic() < deadline:
             if self.readiness() == 200:
                 return
-            time.sleep(0.05)
+            time.sleep(0.1)
         raise AssertionError(f"the server did not start:\n{self.log.read_text(errors='replace')}")
 
     def was_asked(self) -> bool:
