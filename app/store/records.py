@@ -35,6 +35,9 @@ _EXPIRED = "The access token is expired, revoked or unknown."
 class Sealer(Protocol):
     """Encrypts client_secrets at rest (see `app.crypto.sealing`)."""
 
+    def seal(self, plain: str, *, credential_id: str) -> str:
+        """The text to store for one secret."""
+
     def seal_all(self, secrets: Sequence[tuple[str, str]]) -> list[str]:
         """The texts to store, for pairs of credential_id and secret."""
 

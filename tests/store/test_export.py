@@ -146,7 +146,12 @@ async def everything_in(store: StoreConnection) -> dict[str, Any]:
     found = {}
     async for name in store.client.scan_iter(match="*", count=1000):
         key = name.decode()
-        if not key.startswith(("{feed}:turn", keys.SCHEMA)) and ":n:" not in key and ":events" not in key:
+        if (
+            not key.startswith(("{feed}:turn", keys.SCHEMA))
+            and ":n:" not in key
+            and ":events" not in key
+            and ":limit:" not in key
+        ):
             kind = (await connection.command("TYPE", key)).decode()
             read = {"hash": ("HGETALL", key), "zset": ("ZRANGE", key, 0, -1, "WITHSCORES"), "set": ("SMEMBERS", key)}
             words = read.get(kind, ("XRANGE", key, "-", "+") if kind == "stream" else ("GET", key))
