@@ -24,12 +24,13 @@ from app.settings import Settings
 from app.store.connect import StoreConnection
 from app.store.connection import Connection
 from tests.openapi_recorder import Recorder
-from tests.patience import wait_for_answers
+from tests.patience import read_certificates_once, wait_for_answers
 from tests.stores import spare_store
 
 pytest_plugins = ["tests.clause_report", "tests.rendered_once"]
 
 wait_for_answers()
+read_certificates_once()
 settings.register_profile(
     "same every time",  # also on a busy machine; CDS_TEST_CHANCE=1 tries other values each time
     deadline=None,

@@ -75,8 +75,10 @@ class Work:
 
     async def send(self) -> None:
         """Send everything that is due and wait until it has ended."""
-        while await self.sending.run_once(self.clock.now) or self.sending.busy:
-            pass
+        is_over = False
+        while not is_over:  # an attempt that ends during a step may make room for what the step did not take
+            was_busy = self.sending.busy
+            is_over = not await self.sending.run_once(self.clock.now) and not was_busy
 
     async def all(self) -> None:
         await self.queue()
