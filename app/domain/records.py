@@ -79,8 +79,10 @@ class Access:
     scope: str = ""
     token: TokenFacts | None = None
     admitted: Callable[[TokenFacts], Awaitable[None] | None] | None = None
-    """Called when the token is good and before anything else happens; may refuse, as a rate limit does: at once, or when
-    what it returns is awaited."""
+    """Called when the token is good and before anything else happens; may refuse, as a rate limit does.
+
+    At once, or when what it returns is awaited.
+    """
     settled: bool = False
     """Whether Grants are read as they are stored, because those that are due have been brought up to date before."""
 
