@@ -37,7 +37,7 @@ def _list_members(request: Request[State], name: str, page: Page) -> bytes:
     others = [parameter for parameter in _CURSORS.values() if parameter != _CURSORS[name]]
     return b'"%b":[%b],"%b_next":%b,"%b_previous":%b' % (
         name.encode(),
-        b",".join(page.documents),
+        page.listed,
         name.encode(),
         encode(link(request, PATH, page.next, name=_CURSORS[name], drop=others)),
         name.encode(),

@@ -34,7 +34,7 @@ async def list_messages(
         if not cursors or name in cursors
     ]
     pages = iter(await context.records.pages(access, *listings))
-    return {name: next(pages) if not cursors or name in cursors else Page([], None, None) for name in LISTS}
+    return {name: next(pages) if not cursors or name in cursors else Page(b"", None, None) for name in LISTS}
 
 
 async def get_message(context: Context, access: Access, message_id: str) -> bytes:

@@ -60,7 +60,7 @@ async def document(opened: OpenedFiles, access: Access, scopes: Mapping[str, str
         Refusal: As every method of `OpenedFiles`.
     """
     page = await opened.page(access, scopes, ids=(file_id,))
-    if not page.documents:
+    if not page.listed:
         raise NotFound(NO_SUCH_FILE)
     return page.documents[0]
 

@@ -20,7 +20,6 @@ from app.schemas.encoding import decode, encode
 from app.schemas.messages import Message
 
 _BASE = b"\x01"
-_SEPARATOR = b"\x00"
 _EXTRA = b',"extra":'
 """What comes before the last field of a Client."""
 _CLIENT_FIELDS = frozenset(name for name in Client.__struct_fields__ if name != "extra")
@@ -109,14 +108,10 @@ class Documents:
         return document
 
     def expand(self, kind: type[AnyObject], stored: bytes) -> bytes:
-        """The marks replaced by what they stand for, our URL being the present one."""
+        """The marks replaced by what they stand for, our URL being the present one; in one document or in many."""
         for mark, text in self._texts.get(kind, ()):
             stored = stored.replace(mark, text)
         return stored.replace(_BASE, self._base)
-
-    def expand_all(self, kind: type[AnyObject], stored: list[bytes]) -> list[bytes]:
-        """`expand` for a page of documents; joined first, so that it takes a few passes, not hundreds of small ones."""
-        return self.expand(kind, _SEPARATOR.join(stored)).split(_SEPARATOR) if stored else []
 
 
 def unknown_members(kind: type[Struct], fields: Mapping[str, Any]) -> Mapping[str, Any]:

@@ -169,7 +169,7 @@ def _page(documents: Documents, page: list[Any]) -> Page:
     """A page of a script (see page.lua) whose only suffix is the document itself."""
     positions, fields, newer, older = page
     return Page(
-        documents.expand_all(ServerProvidedFile, fields),
+        documents.expand(ServerProvidedFile, b",".join(fields)),
         next=Cursor(int(positions[-1]), newer=False) if older and positions else None,
         previous=Cursor(int(positions[0]), newer=True) if newer and positions else None,
     )

@@ -214,6 +214,8 @@ class ClusterSender:
             answers = await pipeline.execute(raise_on_error=False, allow_redirections=not self._wait_replicas)
         except FAILURES as error:
             return [error] * len(commands)
+        except AttributeError:  # the connection was closed by `aclose` between two steps of redis-py
+            return [RedisConnectionError("closed meanwhile")] * len(commands)
         if wait and any(self._node_of(command) != node for command in commands):
             answers[-1] = 0  # the keys moved meanwhile, so the WAIT may have gone to another server than they
         return confirmed(commands, answers, self._wait_replicas if wait else 0)

@@ -167,11 +167,11 @@ class RedisRecords:
     def _page(self, kind: type[AnyObject], page: list[Any], width: int) -> Page:
         positions, fields, newer, older = page
         if kind is Credential:
-            documents = [self._outgoing(kind, fields[at : at + width]) for at in range(0, len(fields), width)]
+            listed = b",".join([self._outgoing(kind, fields[at : at + width]) for at in range(0, len(fields), width)])
         else:
-            documents = self.documents.expand_all(kind, fields)
+            listed = self.documents.expand(kind, b",".join(fields))
         return Page(
-            documents,
+            listed,
             next=Cursor(int(positions[-1]), newer=False) if older and positions else None,
             previous=Cursor(int(positions[0]), newer=True) if newer and positions else None,
         )
@@ -214,17 +214,13 @@ class _CredentialId(msgspec.Struct):
 
 def token_facts(registration_id: str, raw: bytes) -> TokenFacts:
     """What a stored token (see access.lua) says, with ids in full."""
-    client, credential, grant, target, _, expires, rest = raw.split(b"\n", 6)
+    client, credential, grant, target, _, expires, rest = raw.decode().split("\n", 6)
     facts = decode(rest)
-
-    def full(local: bytes) -> str:
-        return full_id(registration_id, local.decode()) if local else ""
-
     return TokenFacts(
-        client_id=full(client),
-        credential_id=full(credential),
-        grant_id=full(grant),
-        target_grant_id=full(target),
+        client_id=full_id(registration_id, client),
+        credential_id=f"{registration_id}-{credential}" if credential else "",
+        grant_id=f"{registration_id}-{grant}",
+        target_grant_id=f"{registration_id}-{target}" if target else "",
         scope=facts["scope"],
         authorization_details=facts["authorization_details"],
         expires_at=int(expires),

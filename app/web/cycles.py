@@ -19,6 +19,7 @@ _LENGTH: Final = b"\ncontent-length: "
 _CHUNKED: Final = b"\ntransfer-encoding: chunked"
 _CLOSE: Final = b"\nconnection: close"
 _STATUS_LINES: Final = {status: line.removesuffix(_LINE_END) for status, line in STATUS_LINE.items()}
+_WORTH_NO_COPY: Final = 16_384
 _BODILESS: Final = frozenset({HTTPStatus.NO_CONTENT, HTTPStatus.NOT_MODIFIED})
 
 
@@ -82,9 +83,11 @@ class Cycle(RequestResponseCycle):
             self.expected_content_length -= len(body)
             if self.expected_content_length < 0 or (self.expected_content_length and not more):
                 raise RuntimeError("a body of another length than its head says")
-        if self._head:
-            body, self._head = self._head + body, b""
-        self.transport.write(body)
+        head, self._head = self._head, b""
+        if len(body) > _WORTH_NO_COPY:
+            self.transport.writelines((head, body))
+        else:
+            self.transport.write(head + body)
         if not more:
             self._finish()
 

@@ -67,7 +67,7 @@ def listing_body(member: str, page: Page, *, next_: str | None, previous: str | 
     """The listing object with the stored documents spliced in, neither decoded nor encoded again."""
     return b'{"%b":[%b],"next":%b,"previous":%b}' % (
         member.encode(),
-        b",".join(page.documents),
+        page.listed,
         encode(next_),
         encode(previous),
     )
