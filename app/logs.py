@@ -86,18 +86,20 @@ class LineLogger:
     def __init__(self, stream: BinaryIO) -> None:
         self._stream = stream
         self._waiting: list[bytes] = []
+        self._loop: asyncio.AbstractEventLoop | None = None
         atexit.register(self.flush)
 
     def msg(self, line: bytes) -> None:
         """Write one line; inside an event loop together with the others of the same turn, to save system calls."""
         self._waiting.append(line)
+        if len(self._waiting) > 1 and self._loop and self._loop.is_running():
+            return  # it comes for them
         try:
-            loop = asyncio.get_running_loop()
+            self._loop = asyncio.get_running_loop()
         except RuntimeError:  # no event loop here, so nobody would come back for it
             self.flush()
             return
-        if len(self._waiting) == 1:
-            loop.call_soon(self.flush)
+        self._loop.call_soon(self.flush)
 
     def flush(self) -> None:
         """Write what is waiting. A closed pipe or a full disk loses lines, because it must not fail a request."""

@@ -110,7 +110,7 @@ class Edge:
         finally:
             seconds = time.perf_counter() - started
             self._metrics.request_ended(facts.route, facts.method, facts.status, seconds)
-            facts.duration_ms = round(seconds * 1000, 2)
+            facts.duration_ms = int(seconds * 100_000) / 100
             self._write(facts)
 
     def _route(self, scope: Scope) -> Route:
