@@ -2,7 +2,8 @@
 
 import asyncio
 from collections.abc import Callable, Sequence
-from typing import Any
+from types import SimpleNamespace
+from typing import Any, cast
 
 import pytest
 from redis.exceptions import (
@@ -18,7 +19,7 @@ from redis.exceptions import ConnectionError as RedisConnectionError
 
 from app.errors import ServerError, StoreUnavailable
 from app.store.connection import Connection
-from app.store.pipelines import Command, confirmed
+from app.store.pipelines import ClusterSender, Command, confirmed, refusal
 
 SOON_SECONDS = 30.0
 
@@ -152,3 +153,25 @@ async def test_whoever_asks_after_the_end_is_refused():
 
     with pytest.raises(StoreUnavailable, match="closed"):
         await connection.command("GET", "{00}:anything")
+
+
+class ClosedCluster:
+    """A cluster client whose connections somebody else has closed meanwhile, as redis-py shows it."""
+
+    def get_node_from_key(self, _key: str) -> SimpleNamespace:
+        return SimpleNamespace(name="127.0.0.1:1")
+
+    def pipeline(self, **_: object) -> SimpleNamespace:
+        return SimpleNamespace(execute_command=lambda *_: None, execute=self.execute)
+
+    async def execute(self, **_: object) -> list[object]:
+        raise AttributeError("'NoneType' object has no attribute 'writelines'")
+
+    async def type(self, _key: str) -> None:
+        raise RedisConnectionError
+
+
+async def test_a_connection_that_was_closed_meanwhile_is_a_store_that_does_not_answer() -> None:
+    (answer,) = await ClusterSender(cast("Any", ClosedCluster()), 0).send([Command(("GET", "k"), False, "k")])
+
+    assert isinstance(refusal(answer), StoreUnavailable)
