@@ -158,8 +158,10 @@ async def test_whoever_asks_after_the_end_is_refused():
 class ClosedCluster:
     """A cluster client whose connections somebody else has closed meanwhile, as redis-py shows it."""
 
-    def get_node_from_key(self, _key: str) -> SimpleNamespace:
-        return SimpleNamespace(name="127.0.0.1:1")
+    name = "127.0.0.1:1"
+
+    def get_node_from_key(self, _key: str) -> "ClosedCluster":
+        return self
 
     def pipeline(self, **_: object) -> SimpleNamespace:
         return SimpleNamespace(execute_command=lambda *_: None, execute=self.execute)
