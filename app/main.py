@@ -3,7 +3,7 @@
 import os
 import random
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import partial
@@ -180,13 +180,14 @@ class Service:
         self._connection: Connection | None = None
         self._runtime: Runtime | None = None
 
-    def __call__(self, scope: Scope, receive: Receive, send: Send) -> Awaitable[None]:
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve a request, or start and end with the server."""
         if scope["type"] == "http" and self._edge:
-            return self._edge(scope, receive, send)
-        if scope["type"] == "lifespan":
-            return self._live(receive, send)
-        return send({"type": "websocket.close", "code": 1000})
+            await self._edge(scope, receive, send)
+        elif scope["type"] == "lifespan":
+            await self._live(receive, send)
+        else:
+            await send({"type": "websocket.close", "code": 1000})
 
     async def start(self) -> None:
         """Connect to the store and get ready, with the background jobs if they are to run here.
