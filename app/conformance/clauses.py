@@ -9,6 +9,11 @@ from typing import Any, Literal
 import msgspec
 import yaml
 
+try:
+    from yaml import CSafeLoader as _Loader
+except ImportError:  # PyYAML was built without libyaml: much slower, otherwise the same.
+    from yaml import SafeLoader as _Loader  # type: ignore[assignment]
+
 Level = Literal["MUST", "MUST_NOT", "SHOULD", "SHOULD_NOT", "MAY"]
 Kind = Literal["http", "config", "needs_time", "needs_operator", "browser", "docs", "not_testable"]
 
@@ -73,4 +78,4 @@ def unknown_clause(clause_id: object) -> str:
 
 def read(name: str) -> Any:  # noqa: ANN401 -- YAML may be anything; the callers check it
     """What the YAML file beside this module says."""
-    return yaml.safe_load(files(__package__).joinpath(name).read_text(encoding="utf-8"))
+    return yaml.load(files(__package__).joinpath(name).read_text(encoding="utf-8"), _Loader)
