@@ -13,6 +13,11 @@ from typing import Any
 import pytest
 import yaml
 
+try:
+    from yaml import CSafeLoader as _Loader
+except ImportError:  # PyYAML was built without libyaml: slower, otherwise the same.
+    from yaml import SafeLoader as _Loader  # type: ignore[assignment]
+
 ROOT = Path(__file__).parents[2]
 CHART = ROOT / "helm"
 EXAMPLES = sorted((CHART / "ci").glob("*-values.yaml"))
@@ -61,7 +66,7 @@ def _rendered(values: str, options: tuple[str, ...]) -> tuple[Manifest, ...]:
     answer = template(json.loads(values), *options)
     assert answer.returncode == 0, answer.stderr
     assert "warning" not in answer.stderr.lower(), answer.stderr
-    return tuple(one for one in yaml.safe_load_all(answer.stdout) if one)
+    return tuple(one for one in yaml.load_all(answer.stdout, _Loader) if one)
 
 
 def example(path: Path) -> dict[str, Any]:
