@@ -5,7 +5,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --quiet --disable-pip-version-check --no-input
 INSTALL := $(PIP) install --require-hashes -r requirements-build.lock
-OWN := $(PIP) install --no-deps --no-build-isolation --no-index --editable .
+OWN := PYTHONWARNINGS=ignore $(PIP) install --no-deps --no-build-isolation --no-index --editable .
 
 NODE_MODULES := $(patsubst %/package-lock.json,%/node_modules,$(wildcard tests/*/package-lock.json tests/*/*/package-lock.json))
 
@@ -24,7 +24,7 @@ BENCH ?=
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help run test lint bench chaos clauses chart chromium nginx
+.PHONY: help run test lint audit sbom bench chaos clauses chart chromium nginx
 
 help: ## show what there is
 	@sed -n 's/^\([a-z]*\):[^#]*## \(.*\)/  make \1|\2/p' $(MAKEFILE_LIST) | while IFS='|' read -r target does; do \
@@ -53,6 +53,13 @@ lint: $(VENV)/.installed-for-tests ## check style, types and the direction of im
 	$(BIN)/hadolint Dockerfile
 	@command -v $(HELM) >/dev/null || { echo 'helm is needed to check the chart; make HELM=/path/to/it'; exit 1; }
 	for values in helm/ci/*-values.yaml; do $(HELM) lint --strict --quiet helm --values $$values || exit 1; done
+
+audit: $(VENV)/.installed-for-tests ## ask whether something is known against what we ship (AUDIT_REQUIRED=1: fail where nobody knows)
+	@$(BIN)/python -m supply_chain.audit
+
+sbom: $(VENV)/.installed-for-tests ## write dist/cds-registration-server.cdx.json, the bill of materials of what an image ships
+	@mkdir -p dist
+	$(BIN)/python -m supply_chain.sbom requirements-image.lock > dist/cds-registration-server.cdx.json
 
 clauses: $(VENV)/.installed-for-tests $(NODE_MODULES) chromium nginx ## which clauses of the specifications the tests prove
 	$(BIN)/python -m pytest -n 2 --dist worksteal --quiet --clause-report
