@@ -27,7 +27,7 @@ from tests.openapi_recorder import Recorder
 from tests.patience import read_certificates_once, wait_for_answers
 from tests.stores import spare_store
 
-pytest_plugins = ["tests.clause_report", "tests.rendered_once"]
+pytest_plugins = ["tests.clause_report"]
 
 wait_for_answers()
 read_certificates_once()

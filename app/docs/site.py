@@ -1,4 +1,4 @@
-"""The pages, where they are, and what is in them; each is made once, when the server starts."""
+"""The pages, where they are, and what is in them; each is made once, when somebody asks for it first."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -11,6 +11,7 @@ from app.domain import documentation
 from app.domain.server_metadata import AS_METADATA_PATH, SERVER_METADATA_PATH
 from app.settings import Settings
 from app.web import words
+from app.web.documents import Document, LaterDocument
 from app.web.pages import Policy, public_page
 from app.web.routing import ErrorStyle, Limit, Route
 
@@ -149,26 +150,33 @@ def navigation() -> list[Group]:
 
 
 def routes(catalog: Catalog, settings: Settings) -> list[Route]:
-    """Every page, rendered."""
+    """Every page."""
     front = Page(documentation.LANDING_PATH, catalog.server.name, "landing", landing.contents)
-    render = partial(public_page, settings, catalog, policy=_OWN_IMAGES)
     return [
         Route(
             page.path,
-            app=render(
-                f"docs/templates/{page.template}.html",
-                title=page.title,
-                current=page.path,
-                navigation=navigation(),
-                server_metadata=settings.public_url + SERVER_METADATA_PATH,
-                oauth_metadata=settings.public_url + AS_METADATA_PATH,
-                documentation=documentation.server_documentation(catalog, settings),
-                support=documentation.support(catalog, settings),
-                url=settings.public_url,
-                **page.contents(catalog, settings),
-            ),
+            app=LaterDocument(partial(rendered, page, catalog, settings)),
             errors=ErrorStyle.PAGE,
             limit=Limit.ANONYMOUS,
         )
         for page in (front, *CONTENTS)
     ]
+
+
+def rendered(page: Page, catalog: Catalog, settings: Settings) -> Document:
+    """A page as this server shows it."""
+    return public_page(
+        settings,
+        catalog,
+        f"docs/templates/{page.template}.html",
+        policy=_OWN_IMAGES,
+        title=page.title,
+        current=page.path,
+        navigation=navigation(),
+        server_metadata=settings.public_url + SERVER_METADATA_PATH,
+        oauth_metadata=settings.public_url + AS_METADATA_PATH,
+        documentation=documentation.server_documentation(catalog, settings),
+        support=documentation.support(catalog, settings),
+        url=settings.public_url,
+        **page.contents(catalog, settings),
+    )

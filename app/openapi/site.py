@@ -4,22 +4,15 @@ The script is our own and small, so the page needs no third party and its policy
 forms from `/openapi.json`, as any other viewer would.
 """
 
-import asyncio
-from collections.abc import Callable, Mapping, Sequence
-from functools import partial
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 
-from starlette.types import Receive, Scope, Send
-
 from app.catalog import Catalog
-from app.domain.documentation import API_REFERENCE_PATH
-from app.openapi import reference
-from app.openapi.document import openapi_document
-from app.openapi.operations.public import OPENAPI_PATH
+from app.domain.documentation import API_REFERENCE_PATH, OPENAPI_PATH
 from app.schemas.encoding import encode
 from app.settings import Settings
-from app.web.documents import Document
+from app.web.documents import Document, LaterDocument
 from app.web.pages import Policy, Style, public_page
 from app.web.routing import ErrorStyle, Limit, Route
 
@@ -31,24 +24,11 @@ _STYLE: Final = Style.read("web/templates/style.css", "openapi/static/reference.
 _SCRIPT: Final = Path(__file__).parent / "static" / "reference.js"
 
 
-class LaterDocument:
-    """A document that is made when somebody asks for it first: it takes a while, and few ever ask."""
-
-    def __init__(self, make: Callable[[], Document]) -> None:
-        self._make = make
-        self._made: Document | None = None
-        self._turn = asyncio.Lock()
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answer as the document does."""
-        async with self._turn:
-            if self._made is None:
-                self._made = await asyncio.to_thread(self._make)
-        await self._made(scope, receive, send)
-
-
 def described(served: Sequence[Route], catalog: Catalog, settings: Settings) -> dict[str, Any]:
     """The document for the routes of the other rooms and its own."""
+    # What is said about operations takes a megabyte and a tenth of a start, and few servers are asked for it.
+    from app.openapi.document import openapi_document  # noqa: PLC0415
+
     return openapi_document([*served, ITSELF], catalog, settings)
 
 
@@ -61,28 +41,27 @@ def routes(served: Sequence[Route], catalog: Catalog, settings: Settings, shown:
         settings: Likewise.
         shown: What every page of the documentation shows.
     """
-    document = described(served, catalog, settings)
-    page = partial(
-        public_page,
-        settings,
-        catalog,
-        "openapi/templates/reference.html",
-        policy=Policy(scripts=True),
-        style=_STYLE,
-        title="API reference",
-        current=API_REFERENCE_PATH,
-        openapi=OPENAPI_PATH,
-        script=SCRIPT_PATH,
+    shows: dict[str, object] = {
+        "title": "API reference",
+        "current": API_REFERENCE_PATH,
+        "openapi": OPENAPI_PATH,
+        "script": SCRIPT_PATH,
         **shown,
-    )
+    }
+
+    def document() -> Document:
+        return Document(encode(described(served, catalog, settings)))
+
+    def page() -> Document:
+        from app.openapi.reference import contents  # noqa: PLC0415 -- as in `described`
+
+        template, policy = "openapi/templates/reference.html", Policy(scripts=True)
+        values = shows | contents(described(served, catalog, settings))
+        return public_page(settings, catalog, template, policy=policy, style=_STYLE, **values)
+
     script = Document(_SCRIPT.read_bytes(), "text/javascript; charset=utf-8")
     return [
-        Route(OPENAPI_PATH, app=Document(encode(document)), limit=Limit.ANONYMOUS),
-        Route(
-            API_REFERENCE_PATH,
-            app=LaterDocument(lambda: page(**reference.contents(document))),
-            errors=ErrorStyle.PAGE,
-            limit=Limit.ANONYMOUS,
-        ),
+        Route(OPENAPI_PATH, app=LaterDocument(document), limit=Limit.ANONYMOUS),
+        Route(API_REFERENCE_PATH, app=LaterDocument(page), errors=ErrorStyle.PAGE, limit=Limit.ANONYMOUS),
         Route(SCRIPT_PATH, app=script, errors=ErrorStyle.PAGE, limit=Limit.ANONYMOUS),
     ]

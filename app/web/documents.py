@@ -1,11 +1,13 @@
-"""Public documents that are encoded before the first request: metadata, coverage, maps.
+"""Public documents that are encoded once: metadata, coverage and maps before the first request, others at their first.
 
 They are raw ASGI applications, because these are the most requested paths and nothing is left to do for them but to
 compare an entity tag (DESIGN.md section 8).
 """
 
+import asyncio
 import base64
 import hashlib
+from collections.abc import Callable
 from typing import Final
 
 from starlette.types import Receive, Scope, Send
@@ -82,6 +84,32 @@ class Document:
             if name == b"if-none-match" and (value == self._tag or is_unchanged(value.decode("latin-1"), self.etag)):
                 return True
         return False
+
+
+class LaterDocument:
+    """A document that is made when somebody asks for it first: most servers are never asked, and others start sooner.
+
+    Args:
+        make: Makes it, in a thread of its own.
+    """
+
+    __slots__ = ("_made", "_make", "_turn")
+
+    def __init__(self, make: Callable[[], Document]) -> None:
+        self._make = make
+        self._made: Document | None = None
+        self._turn = asyncio.Lock()
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer as the document does."""
+        made = self._made or await self._make_once()
+        await made(scope, receive, send)
+
+    async def _make_once(self) -> Document:
+        async with self._turn:
+            if self._made is None:
+                self._made = await asyncio.to_thread(self._make)
+        return self._made
 
 
 class MovedDocument:

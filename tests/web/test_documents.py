@@ -1,10 +1,12 @@
 """Public documents: conditional requests, HEAD, and readers of other origins."""
 
+import asyncio
+
 import httpx
 import pytest
 
 from app.errors import MethodNotAllowed
-from app.web.documents import Document, MovedDocument
+from app.web.documents import Document, LaterDocument, MovedDocument
 
 DOCUMENT = Document(b'{"a": 1}')
 
@@ -83,3 +85,35 @@ async def test_a_document_that_has_moved_says_where():
     assert response.status_code == 301
     assert response.headers["location"] == "https://new.example/metadata.json"
     assert response.content == b""
+
+
+async def test_a_document_that_takes_a_while_is_made_once_and_when_somebody_asks_for_it():
+    made = []
+
+    def make():
+        made.append("once")
+        return DOCUMENT
+
+    later = LaterDocument(make)
+    assert not made
+
+    answers = await asyncio.gather(*(ask(later) for _ in range(3)))
+
+    assert [answer.json() for answer in answers] == [{"a": 1}] * 3
+    assert made == ["once"]
+
+
+async def test_a_document_that_could_not_be_made_is_tried_again():
+    outcomes = [OSError("the template cannot be read"), DOCUMENT]
+
+    def make():
+        outcome = outcomes.pop(0)
+        if isinstance(outcome, OSError):
+            raise outcome
+        return outcome
+
+    later = LaterDocument(make)
+    with pytest.raises(OSError, match="template"):
+        await ask(later)
+
+    assert (await ask(later)).json() == {"a": 1}

@@ -4,6 +4,7 @@ from typing import Final
 
 from app.domain.as_metadata import JWKS_PATH
 from app.domain.coverage import COVERAGE_FILES_PATH, COVERAGE_PATH
+from app.domain.documentation import OPENAPI_PATH
 from app.domain.server_metadata import AS_METADATA_PATH, SERVER_METADATA_PATH
 from app.errors import InvalidRequest, NotFound
 from app.openapi.described import (
@@ -22,7 +23,6 @@ from app.openapi.shapes.public import AuthorizationServerMetadata, CoverageListi
 
 TAG: Final = "Metadata"
 HEALTH: Final = "Health"
-OPENAPI_PATH: Final = "/openapi.json"
 
 _CACHED: Final = ("ETag", "Cache-Control")
 _UNCHANGED: Final = Answer(304, "The caller has it already.", content_type="", headers=_CACHED)
