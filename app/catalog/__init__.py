@@ -17,6 +17,7 @@ from app.catalog.model import (
     SandboxAccount,
     Scope,
     Server,
+    field_title,
 )
 
 __all__ = [
@@ -35,5 +36,6 @@ __all__ = [
     "SandboxAccount",
     "Scope",
     "Server",
+    "field_title",
     "load_catalog",
 ]

@@ -116,6 +116,11 @@ class RegistrationField(Struct, frozen=True):
     instructions: str | None = None
 
 
+def field_title(field_id: str) -> str:
+    """A name for people, of a registration field of now or of an earlier catalog: `data_terms` is "Data terms"."""
+    return field_id.replace("_", " ").replace("-", " ").strip().capitalize() or field_id
+
+
 class Choice(Struct, frozen=True):
     """One value of a choice (WG1-02 3.10)."""
 

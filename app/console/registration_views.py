@@ -7,7 +7,7 @@ from typing import Any, Final, NamedTuple
 
 from msgspec import UNSET
 
-from app.catalog import CLIENT_ADMIN, Catalog
+from app.catalog import CLIENT_ADMIN, Catalog, field_title
 from app.console import wording
 from app.console.wording import Badge, Link
 from app.domain.client_objects import scopes_of
@@ -125,7 +125,7 @@ def _step(step: Step, now: datetime, catalog: Catalog) -> StepRow:
     type_ = step.field.type if step.field else ""
     return StepRow(
         field_id=step.field_id,
-        title=wording.field_title(step.field_id),
+        title=field_title(step.field_id),
         type_name=wording.STEP_TYPES.get(type_, type_.replace("_", " ") or "No longer in the catalog"),
         description=step.field.description if step.field else "",
         status=wording.badge(status),
@@ -203,7 +203,7 @@ def _linked(title: str, uri: Any) -> Fact | None:  # noqa: ANN401 -- a string or
 
 def submitted(context: Context, registration: Registration, home: str) -> list[SubmittedField]:
     """What the Client has submitted in registration fields."""
-    titles = {field.field_name: wording.field_title(field.id) for field in context.catalog.registration_fields.values()}
+    titles = {field.field_name: field_title(field.id) for field in context.catalog.registration_fields.values()}
     values = [
         SubmittedField(
             name,

@@ -152,8 +152,3 @@ def link(uri: str | UnsetType) -> Link | None:
 def attributes(given: Mapping[str, Any]) -> list[tuple[str, str]]:
     """The members of an object as lines."""
     return [(name, value(one)) for name, one in given.items()]
-
-
-def field_title(field_id: str) -> str:
-    """A human name of a registration field: `data_terms` is `Data terms`."""
-    return field_id.replace("_", " ").replace("-", " ").strip().capitalize()

@@ -5,7 +5,7 @@ from urllib.parse import urlsplit
 
 from msgspec import UNSET
 
-from app.catalog import Catalog, Form, RegistrationField
+from app.catalog import Catalog, Form, RegistrationField, field_title
 from app.domain.as_metadata import field_ids
 from app.domain.onboarding_steps import needs_operator
 from app.domain.registration_fields import accepts
@@ -41,7 +41,7 @@ def field_entry(catalog: Catalog, field: RegistrationField) -> dict[str, Any]:
     scopes = catalog.scopes.values()
     return {
         "id": field.id,
-        "title": title(field.id),
+        "title": field_title(field.id),
         "type": field.type,
         "kind": KINDS[field.type],
         "request": REQUESTS.get(field.type, ""),
@@ -65,8 +65,3 @@ def field_entry(catalog: Catalog, field: RegistrationField) -> dict[str, Any]:
         "taken_by": [scope.id for scope in scopes if field.id in scope.registration_optional],
         "elsewhere": field.documentation,
     }
-
-
-def title(field_id: str) -> str:
-    """A name for people: `data_terms` is `Data terms`."""
-    return field_id.replace("_", " ").replace("-", " ").strip().capitalize() or field_id

@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 from msgspec import UNSET
 
-from app.catalog import Catalog, RegistrationField
+from app.catalog import Catalog, RegistrationField, field_title
 from app.domain import urls
 from app.domain.client_objects import listed_fields, scopes_of
 from app.domain.consent import Line
@@ -48,11 +48,11 @@ def describe(catalog: Catalog, client: Client, registration: Registration) -> As
     shown = _shown_fields(catalog, client)
     values = [(field, client.extra.get(field.field_name or "")) for field in shown]
     texts = [(field, value) for field, value in values if isinstance(value, str) and _is(field, "string")]
-    own_links = [_link(_title(field), value) for field, value in values if _is(field, "url")]
+    own_links = [_link(field_title(field.id), value) for field, value in values if _is(field, "url")]
     keys = [registration.field_files.get(field.field_name or "", "") for field in shown]
     return Asker(
         name=client.client_name,
-        facts=tuple(Line(_title(field), (value,)) for field, value in texts if value),
+        facts=tuple(Line(field_title(field.id), (value,)) for field, value in texts if value),
         links=_each_once(
             [
                 _link("Website", client.client_uri),
@@ -81,11 +81,6 @@ def _shown_fields(catalog: Catalog, client: Client) -> list[RegistrationField]:
 
 def _is(field: RegistrationField, format_: str) -> bool:
     return (field.format or "").removesuffix("_or_null") == format_
-
-
-def _title(field: RegistrationField) -> str:
-    """A human name of a field: `company_name` is "Company name"."""
-    return field.id.replace("_", " ").replace("-", " ").strip().capitalize()
 
 
 def _link(label: str, url: object) -> Link | None:

@@ -10,7 +10,7 @@ from typing import Final
 from msgspec import UNSET, UnsetType
 from msgspec.structs import replace
 
-from app.catalog import Catalog, RegistrationField
+from app.catalog import Catalog, RegistrationField, field_title
 from app.domain import documentation
 from app.domain.changelog import server_message
 from app.domain.context import Context
@@ -79,7 +79,7 @@ def _ask(
         type_,
         previous_uri=old.object.uri if old else None,
         status=MessageStatus.OPEN,
-        name=title(field.id),
+        name=field_title(field.id),
         description=f"{_AGAIN}\n\n{described}" if old else described,
         related_type=related_type,
         amount=fee[0],
@@ -137,8 +137,3 @@ def welcome(context: Context, change: Change) -> None:
     )
     change.create(message, MessageInternal())
     change.event("message.created", message.message_id)
-
-
-def title(field_id: str) -> str:
-    """A human name of a field: `data_terms` is "Data terms"."""
-    return field_id.replace("_", " ").replace("-", " ").strip().capitalize()

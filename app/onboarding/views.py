@@ -7,11 +7,10 @@ from typing import Any, Final
 
 from msgspec import UNSET
 
-from app.catalog import RegistrationField
+from app.catalog import RegistrationField, field_title
 from app.domain import email_verification
 from app.domain.consent import day_and_time
 from app.domain.documentation import registration_field_documentation
-from app.domain.onboarding import title
 from app.domain.onboarding_steps import last_answer, text_digest
 from app.onboarding import sign_on
 from app.onboarding.visits import STOPPED, Visit
@@ -129,7 +128,7 @@ def suspended(visit: Visit) -> Answer:
         visit.request.state,
         f"{_FOLDER}/suspended.html",
         status=HTTPStatus.FORBIDDEN.value,
-        heading=title(visit.step.field.id),
+        heading=field_title(visit.step.field.id),
     )
 
 
@@ -141,7 +140,7 @@ def expired(visit: Visit) -> Answer:
 def _common(visit: Visit) -> dict[str, Any]:
     step = visit.step
     return {
-        "heading": title(step.field.id),
+        "heading": field_title(step.field.id),
         "description": step.field.description,
         "client_name": step.admin.client_name,
         "registration_id": step.registration.registration_id,

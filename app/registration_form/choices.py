@@ -5,10 +5,9 @@ from typing import NamedTuple
 
 from msgspec import UNSET
 
-from app.catalog import CLIENT_ADMIN, GRANT_ADMIN, SERVER_PROVIDED_FILES, Catalog, RegistrationField, Scope
+from app.catalog import CLIENT_ADMIN, GRANT_ADMIN, SERVER_PROVIDED_FILES, Catalog, RegistrationField, Scope, field_title
 from app.domain.client_objects import listed_fields, onboarding_steps
 from app.domain.documentation import registration_field_documentation, scope_documentation
-from app.domain.onboarding import title
 from app.settings import Settings
 from app.web import offers
 
@@ -83,8 +82,8 @@ def card(catalog: Catalog, settings: Settings, scope: Scope) -> Card:
         description=scope.description,
         access=offers.access(scope),
         environment=offers.environment(catalog, scope),
-        fields=[title(field.id) for field in required],
-        optional=[title(field.id) for field in submitted if field not in required],
+        fields=[field_title(field.id) for field in required],
+        optional=[field_title(field.id) for field in submitted if field not in required],
         steps=steps(catalog, settings, [scope]),
         documentation=scope_documentation(scope, settings),
     )
@@ -103,7 +102,7 @@ def steps(catalog: Catalog, settings: Settings, scopes: Iterable[Scope]) -> list
 def step(field: RegistrationField, settings: Settings) -> Step:
     """One of them."""
     return Step(
-        title=title(field.id),
+        title=field_title(field.id),
         kind=offers.KINDS[field.type],
         description=field.description,
         fee=offers.fee(field),

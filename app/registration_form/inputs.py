@@ -11,10 +11,9 @@ from typing import Any, Final, NamedTuple
 
 from msgspec import UNSET
 
-from app.catalog import Catalog, RegistrationField, Scope
+from app.catalog import Catalog, RegistrationField, Scope, field_title
 from app.domain import client_metadata, registration_fields
 from app.domain.client_objects import listed_fields
-from app.domain.onboarding import title
 from app.domain.registration_fields import OR_NULL
 from app.errors import InvalidClientMetadata
 from app.registration_form.choices import is_required
@@ -130,7 +129,7 @@ def input_of(one: RegistrationField, *, required: bool) -> Input:
     kind = kind_of(one)
     return Input(
         name=one.field_name or "",
-        label=title(one.id),
+        label=field_title(one.id),
         kind=kind,
         hints=tuple(hint for hint in (one.description, accepts(one), _without(one) if not required else "") if hint),
         is_required=required,
@@ -204,7 +203,7 @@ def _field_error(one: RegistrationField, metadata: Mapping[str, Any], *, require
     except InvalidClientMetadata:
         accepted = accepts(one) or "Yes or no."
         wrong = "was not accepted" if one.field_name in metadata else "is missing"
-        return f"{title(one.id)} {wrong}. Expected: {accepted[:1].lower()}{accepted[1:]}"
+        return f"{field_title(one.id)} {wrong}. Expected: {accepted[:1].lower()}{accepted[1:]}"
     return ""
 
 
