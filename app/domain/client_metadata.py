@@ -7,7 +7,7 @@ from typing import Any
 from msgspec import UNSET, Struct, UnsetType
 
 from app.domain import urls
-from app.domain.texts import is_line
+from app.domain.texts import is_blank, is_line
 from app.errors import InvalidClientMetadata
 
 MAX_NAME_LENGTH = 256
@@ -30,7 +30,7 @@ _CONTACTS = f"a list of at most {MAX_CONTACTS} strings of 1 to {MAX_CONTACT_LENG
 
 
 class ClientMetadata(Struct, kw_only=True, frozen=True, omit_defaults=True):
-    """What a Client submitted; UNSET is what it did not submit, or submitted as null or as an empty string.
+    """What a Client submitted; UNSET is what it did not submit, or submitted as null or as nothing that can be seen.
 
     `extra` has what we keep and give back without a meaning for us: `software_id`, `software_version`, and
     translations such as `client_name#de`.
@@ -53,7 +53,8 @@ class ClientMetadata(Struct, kw_only=True, frozen=True, omit_defaults=True):
 def validate(metadata: Mapping[str, Any]) -> ClientMetadata:
     """Check the fields of RFC 7591 that a Client decides on; all others are ignored (ambiguities A12, A13, A23).
 
-    An empty string counts as not submitted, like null (RFC 7592 2.2).
+    A string in which nothing can be seen counts as not submitted, like null (RFC 7592 2.2): users have to see whom they
+    authorize.
 
     Raises:
         InvalidClientMetadata: A field has a wrong type or is too long; names the field and what is accepted.
@@ -79,11 +80,11 @@ def is_metadata(name: str) -> bool:
 
 def _line(metadata: Mapping[str, Any], field: str) -> str | UnsetType:
     value = metadata.get(field)
-    if value is None or value == "":
+    if value is None:
         return UNSET
     if not isinstance(value, str) or len(value) > MAX_NAME_LENGTH or not is_line(value):
         raise _refused(field, _LINE)
-    return value
+    return UNSET if is_blank(value) else value
 
 
 def _url(metadata: Mapping[str, Any], field: str) -> str | UnsetType:

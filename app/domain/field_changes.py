@@ -17,6 +17,7 @@ from app.domain.client_changes import is_same
 from app.domain.client_effects import discard_files, take_over
 from app.domain.client_values import mismatches, refuse_mismatches, with_fields
 from app.domain.context import Context
+from app.domain.messages_answers import refuse_silent_rejection
 from app.domain.records import Access, Change, Stored, Wanted
 from app.domain.registration_files import is_same_content
 from app.domain.retries import until_written
@@ -160,8 +161,7 @@ async def decide_field_changes(
         raise InvalidRequest(
             "A field_changes Message can become complete, rejected, errored or pending.", field="status"
         )
-    if status is MessageStatus.REJECTED and not description.strip():
-        raise InvalidRequest("A rejection needs a description that says why.", field="description")
+    refuse_silent_rejection(status, description)
 
     async def attempt() -> Message:
         (stored,) = await context.records.load(access, Wanted(Message, message_id))

@@ -20,7 +20,7 @@ from app.domain.context import Context
 from app.domain.media_types import is_media_type
 from app.domain.opened_files import NO_SUCH_FILE
 from app.domain.records import Access, Stored
-from app.domain.texts import is_line, is_text
+from app.domain.texts import is_blank, is_line, is_text
 from app.errors import Conflict, InvalidRequest, KeyReused, NotFound
 from app.schemas.files import FileInternal, ServerProvidedFile
 from app.schemas.grants import Grant
@@ -244,7 +244,7 @@ async def delete(context: Context, access: Access, file_id: str) -> None:
 
 
 def _require_texts(name: str, description: str, mime_type: str) -> None:
-    if not name.strip() or len(name) > MAX_NAME_LENGTH or not is_line(name):
+    if is_blank(name) or len(name) > MAX_NAME_LENGTH or not is_line(name):
         raise InvalidRequest(
             f"name must be a file name of at most {MAX_NAME_LENGTH} characters on one line.", field="name"
         )

@@ -18,6 +18,7 @@ from app.domain.grant_changes import REVIEW, approved_extent, is_under_review, p
 from app.domain.grant_details import Extent, is_same, is_within, overlap
 from app.domain.grant_states import State, authorized_at, can_be_opened, end, release, withhold, without_access
 from app.domain.grant_writing import Edit, carry_out, state_of
+from app.domain.messages_fields import require_reason
 from app.domain.records import Access, Change, Wanted
 from app.domain.retries import until_written
 from app.domain.texts import one_of
@@ -97,8 +98,7 @@ async def decline_changes(context: Context, access: Access, grant_id: str, reaso
         InvalidRequest: There is no reason for the Client.
         Conflict: Others kept changing the Grant meanwhile.
     """
-    if not reason.strip():
-        raise InvalidRequest("reason must tell the Client why.", field="reason")
+    require_reason(reason)
 
     def declined(state: State) -> State:
         return _while_released(_require_review(state), _declined)

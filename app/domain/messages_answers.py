@@ -12,9 +12,9 @@ from msgspec.structs import replace
 
 from app.domain.changelog import server_message
 from app.domain.context import Context
-from app.domain.messages_fields import Related, thread_of
+from app.domain.messages_fields import Related, require_reason, thread_of
 from app.domain.records import Change, Stored
-from app.errors import AlreadyDecided, InvalidRequest
+from app.errors import AlreadyDecided
 from app.schemas.messages import Message, MessageInternal, MessageStatus, MessageType
 from app.schemas.registrations import Registration, RequirementStatus
 
@@ -92,7 +92,7 @@ def reject(context: Context, change: Change, case: Case, *, description: str) ->
         InvalidRequest: There is no reason in `description` (6.3).
     """
     refuse_decided(case)
-    refuse_silent_rejection(MessageStatus.REJECTED, description)
+    require_reason(description)
     return answer(context, change, case, MessageStatus.REJECTED, description)
 
 
@@ -105,8 +105,8 @@ def refuse_decided(case: Case) -> None:
 
 def refuse_silent_rejection(status: MessageStatus, description: str) -> None:
     """Raises InvalidRequest when a rejection does not say why (6.3)."""
-    if status is MessageStatus.REJECTED and not description.strip():
-        raise InvalidRequest("A rejection needs a description that says why.", field="description")
+    if status is MessageStatus.REJECTED:
+        require_reason(description)
 
 
 def answer(

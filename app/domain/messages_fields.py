@@ -9,7 +9,7 @@ from app.crypto.tokens import local_id
 from app.domain import urls
 from app.domain.links import Links
 from app.domain.records import AnyObject, Stored, Wanted
-from app.domain.texts import is_line, is_text
+from app.domain.texts import is_blank, is_line, is_text
 from app.errors import InvalidRequest
 from app.schemas.clients import Client
 from app.schemas.credentials import Credential
@@ -84,11 +84,17 @@ def thread_of(previous: Stored[Message] | None) -> str:
 def read_name(submitted: Mapping[str, Any], *, required: bool = False) -> str:
     """The subject line; may be empty unless `required`. Raises InvalidRequest."""
     name = submitted.get("name")
-    if not isinstance(name, str) or len(name) > MAX_NAME_LENGTH or not is_line(name) or (required and not name.strip()):
+    if not isinstance(name, str) or len(name) > MAX_NAME_LENGTH or not is_line(name) or (required and is_blank(name)):
         raise InvalidRequest(
             f"name must be a string of at most {MAX_NAME_LENGTH} characters on one line.", field="name"
         )
     return name
+
+
+def require_reason(description: str) -> None:
+    """What a rejection tells the Client (6.3). Raises InvalidRequest when it tells nothing."""
+    if is_blank(description):
+        raise InvalidRequest("A rejection needs a description that says why.", field="description")
 
 
 def read_description(value: object, field: str = "description", *, required: bool = False) -> str:
@@ -97,7 +103,7 @@ def read_description(value: object, field: str = "description", *, required: boo
         not isinstance(value, str)
         or len(value) > MAX_DESCRIPTION_LENGTH
         or not is_text(value)
-        or (required and not value.strip())
+        or (required and is_blank(value))
     ):
         at_least = 1 if required else 0
         raise InvalidRequest(

@@ -1,7 +1,9 @@
 """Which characters we accept in values, and which may stand in an error that goes out."""
 
 import re
+import unicodedata
 from collections.abc import Iterable
+from typing import Final
 
 _NOT_TEXT = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ud800-\udfff]")
 _NOT_A_LINE = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
@@ -9,6 +11,12 @@ _NOT_PUBLIC = re.compile(r"[^\x20-\x21\x23-\x5B\x5D-\x7E]")
 _NAME = re.compile(r"[A-Za-z0-9_#.:-]{1,64}")
 
 _NAMES_IN_A_LIST = 20
+
+_SEEN: Final = frozenset("LNPS")
+"""Letters, numbers, punctuation and symbols, by the first letter of their Unicode category."""
+
+_FILLERS: Final = frozenset("\u115f\u1160\u2800\u3164\uffa0")
+"""Letters and symbols that look like nothing."""
 
 
 def is_text(value: str) -> bool:
@@ -19,6 +27,11 @@ def is_text(value: str) -> bool:
 def is_line(value: str) -> bool:
     """Whether `value` is text on a single line."""
     return _NOT_A_LINE.search(value) is None
+
+
+def is_blank(value: str) -> bool:
+    """Whether nothing of `value` can be seen: only white space, and what joins, steers or hides other characters."""
+    return not any(unicodedata.category(one)[0] in _SEEN and one not in _FILLERS for one in value)
 
 
 def public(text: str, limit: int = 80) -> str:

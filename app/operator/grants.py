@@ -143,8 +143,6 @@ async def post_decision(request: Request[State]) -> Response:
         raise InvalidRequest(f"status must be {one_of(_DECISIONS)}.", field="status")
     if status == MessageStatus.COMPLETE:
         await grant_decisions.approve_changes(context, access, grant_id, reason)
-    elif not reason.strip():
-        raise InvalidRequest("A rejection needs a description that says why.", field="description")
     else:
         await grant_decisions.decline_changes(context, access, grant_id, reason)
     return json_answer(await _shown(request, grant_id))

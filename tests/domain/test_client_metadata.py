@@ -63,6 +63,12 @@ def test_what_the_server_decides_or_does_not_know_is_ignored():
 def test_null_and_an_empty_string_are_not_submitted():
     assert validate(dict.fromkeys(FULL)) == ClientMetadata()
     assert validate({name: "" for name in FULL if name != "contacts"}) == ClientMetadata()
+
+
+@pytest.mark.parametrize("name", ["  ", "\u200b\u2060", "\u202e\u202c", "\u3164", "\ufe0f"])
+def test_a_name_in_which_nothing_can_be_seen_is_not_submitted(name):
+    """Users would be asked to authorize somebody without a name."""
+    assert validate({"client_name": name, "client_name#de": name}) == ClientMetadata()
     assert validate({"contacts": []}) == ClientMetadata(contacts=[])
 
 

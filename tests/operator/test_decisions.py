@@ -83,7 +83,7 @@ async def test_a_rejection_says_why_and_makes_nothing(client: Registered, admin:
     request = await request_production(client)
     before = len((await client.get("/cds-api/v1/clients")).json()["clients"])
 
-    for silence in ("", "  \n"):
+    for silence in ("", "  \n", "\u200b\u2060", "\u202e"):
         refused = await decide(admin, request, "rejected", silence)
         assert refused.status_code == 400
         assert refused.json()["errors"][0]["field"] == "description"

@@ -320,8 +320,9 @@ async def test_an_operator_approves_or_declines_what_is_under_review(server, reg
         await grant_decisions.approve_changes(context, access, both.grant_id)
 
     await patch(registered, both.grant_id, {"authorization_details": [wide]})
-    with pytest.raises(InvalidRequest):
-        await grant_decisions.decline_changes(context, access, both.grant_id, " ")
+    for silence in (" ", "\u200b"):
+        with pytest.raises(InvalidRequest, match="says why"):
+            await grant_decisions.decline_changes(context, access, both.grant_id, silence)
     await grant_decisions.decline_changes(context, access, both.grant_id, "Not in this pilot.")
     declined = await shown(registered, both.grant_id)
     await patch(registered, both.grant_id, {"authorization_details": [wide]})
