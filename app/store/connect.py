@@ -16,7 +16,7 @@ from typing import Any, TypeVar
 from urllib.parse import parse_qs, urlencode
 
 import structlog
-from redis.asyncio import ConnectionPool, Redis, RedisCluster, Sentinel, SSLConnection
+from redis.asyncio import ConnectionPool, Redis, RedisCluster, SSLConnection
 from redis.asyncio.cluster import ClusterNode
 from redis.asyncio.connection import parse_url
 from redis.asyncio.retry import Retry
@@ -37,12 +37,10 @@ from redis.exceptions import (
 from app.errors import ConfigurationError, StoreUnavailable
 from app.setting_values import split_hosts
 from app.store.embedded import EmbeddedStore
+from app.store.sentinels import Sentinels, Watch
 
 CONNECT_SECONDS = 2.0
 SOCKET_SECONDS = 5.0
-SENTINEL_SECONDS = 1.0
-"""How long a sentinel may think about who the primary is; the others are not waited for any longer."""
-
 HEALTH_CHECK_SECONDS = 15
 RETRIES = 2
 FIRST_PAUSE_SECONDS = 0.02
@@ -71,37 +69,20 @@ class StoreConnection:
     is_cluster: bool
     wait_replicas: int
     embedded: EmbeddedStore | None = None
-    sentinel: Sentinel | None = None
+    sentinels: Sentinels | None = None
+    watch: Watch | None = None
 
     async def close(self) -> None:
         """Close all connections; an embedded store that is ours writes everything down and stops."""
+        if self.watch is not None:
+            await self.watch.stop()
         await self.client.aclose()
         if isinstance(self.client, RedisCluster):  # which leaves these open when it never found the whole cluster
             await asyncio.gather(*(node.disconnect() for node in self.client.startup_nodes))
-        if self.sentinel is not None:
-            await self.sentinel.aclose()
+        if self.sentinels is not None:
+            await self.sentinels.aclose()
         if self.embedded is not None:
             await asyncio.to_thread(self.embedded.stop)
-
-
-class Sentinels(Sentinel):
-    """Asks all sentinels at once who the primary is and believes those that know of the latest failover.
-
-    redis-py believes the first one that answers. One that has slept through a failover names the old primary, and when
-    that one is back, with what it had or with nothing, it would be read from and written to.
-    """
-
-    async def discover_master(self, service_name: str) -> tuple[str, int]:
-        """Host and port. Raises MasterNotFoundError."""
-        calls = (asyncio.wait_for(one.sentinel_masters(), SENTINEL_SECONDS) for one in self.sentinels)
-        answers = await asyncio.gather(*calls, return_exceptions=True)
-        states = [one[service_name] for one in answers if isinstance(one, dict) and service_name in one]
-        latest = max((state["config-epoch"] for state in states), default=0)
-        for state in states:
-            if state["config-epoch"] == latest and self.check_master_state(state, service_name):
-                return state["ip"], state["port"]
-        cause = next((one for one in answers if isinstance(one, BaseException)), None)
-        raise MasterNotFoundError(f"No master found for {service_name!r}") from cause
 
 
 class PasswordFile(CredentialProvider):
@@ -157,6 +138,8 @@ async def connect(
     except BaseException:
         await store.close()
         raise
+    if store.watch is not None:
+        store.watch.start()
     return store
 
 
@@ -180,9 +163,10 @@ async def open_store(store_url: str, wait_replicas: int, password_file: Path | N
     if scheme == "memory":
         return StoreConnection(memory_client(), is_cluster=False, wait_replicas=0)
     if scheme.endswith("+sentinel"):
-        sentinel, service, options = sentinel_of(rest, tls=scheme.startswith("rediss"))
-        client = sentinel.master_for(service, **with_password_file(options, password_file))
-        return StoreConnection(client, is_cluster=False, wait_replicas=wait_replicas, sentinel=sentinel)
+        sentinels, service, options = sentinel_of(rest, tls=scheme.startswith("rediss"))
+        client = sentinels.master_for(service, **with_password_file(options, password_file))
+        watch = Watch(sentinels, client.connection_pool)
+        return StoreConnection(client, is_cluster=False, wait_replicas=wait_replicas, sentinels=sentinels, watch=watch)
     if scheme.endswith("+cluster"):
         retries = 0 if wait_replicas else RETRIES  # see app.store.pipelines
         cluster = cluster_client(scheme, rest, retries, password_file)
@@ -253,7 +237,7 @@ def one_host_url(scheme: str, authority: str, rest: str) -> str:
     return f"{scheme.partition('+')[0]}://{user}{at}{first}{''.join(query)}{rest}"
 
 
-def sentinel_of(rest: str, *, tls: bool = False) -> tuple[Sentinel, str, dict[str, Any]]:
+def sentinel_of(rest: str, *, tls: bool = False) -> tuple[Sentinels, str, dict[str, Any]]:
     """The sentinels, the name of the service and the options of connections to its primary.
 
     User and password before the hosts are those of the primary; `sentinel_username` and `sentinel_password` in the
@@ -277,11 +261,11 @@ def sentinel_of(rest: str, *, tls: bool = False) -> tuple[Sentinel, str, dict[st
     hosts = [(host, port or DEFAULT_SENTINEL_PORT) for host, port in split_hosts(authority)]
     timeouts = {"socket_timeout": SOCKET_SECONDS, "socket_connect_timeout": CONNECT_SECONDS, "protocol": 2}
     about_sentinels = {**timeouts, **credentials, **encryption, "retry": retry()}
-    sentinel = Sentinels(hosts, sentinel_kwargs=about_sentinels)  # type: ignore[no-untyped-call]  # redis-py has not annotated it
+    sentinels = Sentinels(hosts, sentinel_kwargs=about_sentinels)  # type: ignore[no-untyped-call]  # redis-py has not annotated it
     options = {**client_options(), **parsed, **encryption}
     for name in ("host", "port", "connection_class"):
         options.pop(name, None)
-    return sentinel, service, options
+    return sentinels, service, options
 
 
 def memory_client() -> Redis:
@@ -384,8 +368,11 @@ def unsuitable(facts: dict[str, Any], store: StoreConnection, name: str) -> list
         problems.append(f"CDS_STORE_URL: {name} is a replica; name the primary, or its sentinels.")
     if (policy := facts.get("maxmemory_policy", "noeviction")) != "noeviction" and facts.get("maxmemory"):
         log.warning("store_may_evict_objects", store=name, maxmemory_policy=policy, wanted="noeviction")
-    if int(facts.get("connected_slaves", 0)) < store.wait_replicas:
+    replicas = int(facts.get("connected_slaves", 0))
+    if replicas < store.wait_replicas:
         log.warning("store_has_too_few_replicas", store=name, wanted=store.wait_replicas)
+    if replicas > store.wait_replicas > 0:  # the one that takes over may be one that has not confirmed
+        log.warning("store_has_more_replicas", store=name, replicas=replicas, wait_replicas=store.wait_replicas)
     return problems
 
 

@@ -6,12 +6,11 @@ import time
 
 import pytest
 from redis import Redis
-from redis.asyncio.sentinel import MasterNotFoundError
 from redis.exceptions import ConnectionError as RedisConnectionError
 from redis.exceptions import RedisError
 
 from app.errors import ConfigurationError, StoreUnavailable
-from app.store.connect import Sentinels, connect, describe, when_available
+from app.store.connect import connect, describe, when_available
 from tests.patience import SECONDS
 from tests.stores import shared, start_sentinel, start_valkey, wait_until
 
@@ -119,32 +118,6 @@ async def test_a_store_that_cannot_yet_is_waited_for_and_told_in_a_sentence_when
         "CDS_STORE_URL: the store cannot be worked with now: The change did not reach enough replicas. WAIT answered 0"
     ]
     assert len(tried) == 3
-
-
-class StandInSentinel:
-    """Says who the primary is, at once or never."""
-
-    def __init__(self, port: int, epoch: int, *, is_down: bool = False, hangs: bool = False) -> None:
-        self.state = {"ip": "127.0.0.1", "port": port, "config-epoch": epoch, "num-other-sentinels": 2}
-        self.state |= {"is_master": True, "is_sdown": is_down, "is_odown": False}
-        self.hangs = hangs
-
-    async def sentinel_masters(self) -> dict[str, object]:
-        await asyncio.sleep(3600 if self.hangs else 0)
-        return {"cds": self.state}
-
-
-async def test_the_sentinels_that_know_of_the_latest_failover_are_believed(monkeypatch):
-    monkeypatch.setattr("app.store.connect.SENTINEL_SECONDS", 0.2)
-    sentinels = Sentinels([])
-    asleep, stale, latest = StandInSentinel(1, 7, hangs=True), StandInSentinel(1, 3), StandInSentinel(2, 4)
-
-    sentinels.sentinels = [asleep, stale, latest]
-    assert await sentinels.discover_master("cds") == ("127.0.0.1", 2)
-
-    sentinels.sentinels = [stale, StandInSentinel(2, 4, is_down=True)]
-    with pytest.raises(MasterNotFoundError):  # the old one is nobody's primary any more
-        await sentinels.discover_master("cds")
 
 
 async def first_answer(command, *arguments):
