@@ -7,9 +7,9 @@ rest is left out of the plan, because the store has to read it all.
 """
 
 import secrets
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import datetime
-from typing import Any, Literal, Protocol
+from typing import Any, Literal, NamedTuple, Protocol
 
 from msgspec import Struct, field
 
@@ -21,10 +21,10 @@ from app.schemas.credentials import Credential
 from app.schemas.encoding import encode
 from app.schemas.messages import Message
 from app.schemas.registrations import Registration
-from app.store import indexes, keys
+from app.store import indexes
 from app.store.documents import Documents, with_members
 from app.store.shard_indexes import LISTED, shard_indexes_of
-from app.store.words import WORDS, new_words, text_of_words
+from app.store.words import NO_WORDS, WORDS, NewWords, changed_words, of_new_registration, words_of
 
 SEPARATOR = b"\0"
 """Between fields and values, none of which has this byte. As one argument they spare redis-py eighty small ones."""
@@ -43,7 +43,6 @@ class Seals(Protocol):
 class Plan(Struct, omit_defaults=True):
     """The JSON that `apply.lua` begins with and explains."""
 
-    nonce: str
     now: int
     registration_id: str
     ids: list[str] = field(default_factory=list)
@@ -65,11 +64,25 @@ class Plan(Struct, omit_defaults=True):
     settled: list[str] = field(default_factory=list)
     enlist: dict[str, list[int]] = field(default_factory=dict)
     delist: dict[str, list[str]] = field(default_factory=dict)
-    found: list[str | int] = field(default_factory=list)
     words: list[tuple[str, str]] = field(default_factory=list)
     remind: list[str | int] = field(default_factory=list)
     forgotten: list[str] = field(default_factory=list)
     once: tuple[str, str] | None = None
+
+
+class Layout(NamedTuple):
+    """A change as `apply.lua` takes it, but for the words by which a new registration is found."""
+
+    plan: bytes
+    fields: bytes
+    events: bytes
+    audit: bytes
+
+    def arguments(self, words: NewWords) -> tuple[bytes, ...]:
+        """The arguments of `apply.lua`, with a nonce of this call's own."""
+        fields = SEPARATOR.join((self.fields, WORDS, words.text)) if words.text else self.fields
+        nonce = secrets.token_urlsafe(9).encode()
+        return self.plan, fields, self.events, self.audit, nonce, SEPARATOR.join(words.found)
 
 
 class Writer:
@@ -84,17 +97,17 @@ class Writer:
         self._documents = documents
         self._sealer = sealer
 
-    def keys(self, change: Change) -> list[str]:
-        """The keys of `apply.lua`."""
-        rid = change.registration_id
-        return [keys.prefix(rid), keys.events(rid[:2]), keys.shard(rid[:2])]
-
-    def arguments(self, change: Change) -> tuple[bytes, bytes, bytes, bytes]:
+    def arguments(self, change: Change) -> tuple[bytes, ...]:
         """The arguments of `apply.lua`."""
-        now = int(change.now.timestamp())
+        created = (put.object for put in change.puts if put.old is None and isinstance(put.object, Registration))
+        new = next(created, None)
+        words = of_new_registration(new.registration_id, words_of(new)) if new else NO_WORDS
+        return self.lay_out(change).arguments(words)
+
+    def lay_out(self, change: Change) -> Layout:
+        """A change, but for the words by which a new registration is found."""
         plan = Plan(
-            nonce=secrets.token_urlsafe(9),
-            now=now,
+            now=int(change.now.timestamp()),
             registration_id=change.registration_id,
             versions=[_version(stored) for stored in change.unchanged],
             vacant=[indexes.index_name(kind, filter_) for kind, filter_ in change.vacant],
@@ -125,7 +138,7 @@ class Writer:
         if plan.fresh:  # nothing of it can be there
             plan.versions, plan.vacant = [], []
         events = encode(change.events) if change.events else b""
-        return encode(plan), SEPARATOR.join(fields), events, encode(change.audit) if change.audit else b""
+        return Layout(encode(plan), SEPARATOR.join(fields), events, encode(change.audit) if change.audit else b"")
 
     def _add(self, plan: Plan, fields: list[bytes], number: int, put: Put) -> None:
         item, old = put.object, put.old
@@ -133,12 +146,12 @@ class Writer:
         internal = collection.internal() if type(put.internal) is Nothing else put.internal
         local = indexes.identity(item)
         plan.ids.append(local)
-        now_in = set() if put.gone else indexes.indexes_of(item, internal)
+        now_in = [] if put.gone else indexes.indexes_of(item, internal)
         for name in now_in:
             plan.add.setdefault(name, []).append(number)
         if old:
             plan.versions.append(_version(old))
-            for name in indexes.indexes_of(old.object, old.internal) - now_in:
+            for name in _without(indexes.indexes_of(old.object, old.internal), now_in):
                 plan.drop.setdefault(name, []).append(local)
         else:
             plan.versions.append((collection.name, local, False))
@@ -147,8 +160,8 @@ class Writer:
                 plan.created.setdefault(collection.created_index, []).extend((moment, local))
         if isinstance(item, LISTED):
             _add_to_shard(plan, number, put, internal)
-        if isinstance(item, Registration | Client):
-            _add_words(plan, fields, item, old.object if old else None)
+        if old and isinstance(item, Registration | Client):
+            _change_words(plan, item, old.object)
         if put.gone:
             plan.remove += (local, f"{local}!")
             return
@@ -192,26 +205,22 @@ class Writer:
 def _add_to_shard(plan: Plan, number: int, put: Put, internal: Any) -> None:  # noqa: ANN401 -- differs by type
     """Put an object where it is found across registrations, and out of where it was."""
     item, old = put.object, put.old
-    now_in = set() if put.gone else shard_indexes_of(item, internal)
+    now_in = [] if put.gone else shard_indexes_of(item, internal)
     for name in now_in:
         plan.enlist.setdefault(name, []).append(number)
-    for name in shard_indexes_of(old.object, old.internal) - now_in if old else ():
+    for name in _without(shard_indexes_of(old.object, old.internal), now_in) if old else ():
         plan.delist.setdefault(name, []).append(indexes.full_identity(item))
 
 
-def _add_words(plan: Plan, fields: list[bytes], item: Registration | Client, old: Registration | Client | None) -> None:
-    """Note by which words the registration is found; those of a new one are laid out here, which is quicker."""
-    words = new_words(item, old)
-    if words is None:
-        return
-    local = indexes.identity(item)
-    if old:
-        plan.words.append((local, "\n".join(words)))
-        return
-    fields += (WORDS, text_of_words(local, words).encode())
-    ending = f"\n{plan.registration_id}\n{local}"
-    for word in words:
-        plan.found += (0, word + ending)
+def _without(names: Iterable[str], others: Collection[str]) -> list[str]:
+    return [name for name in names if name not in others]
+
+
+def _change_words(plan: Plan, item: Registration | Client, old: Registration | Client) -> None:
+    """Note by which words the registration is found from now on, when they are others than before."""
+    words = changed_words(item, old)
+    if words is not None:
+        plan.words.append((indexes.identity(item), "\n".join(words)))
 
 
 def _remind(moments: dict[str, datetime | None], put: Put) -> None:

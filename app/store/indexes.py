@@ -5,6 +5,7 @@ times a million plus a running number, so it orders a listing, breaks ties, work
 version.
 """
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -64,42 +65,41 @@ def local(object_id: str) -> str:
     return ADMIN if len(registration_id) == REGISTRATION_ID_LENGTH else object_id
 
 
-def indexes_of(item: AnyObject, internal: Any) -> set[str]:  # noqa: ANN401 -- the internal part differs by type
-    """Every index that lists this object, beside the one by creation."""
+def indexes_of(item: AnyObject, internal: Any) -> list[str]:  # noqa: ANN401 -- the internal part differs by type
+    """Every index that lists this object, beside the one by creation; each once, in the same order for like objects."""
     match item:
         case Message():
-            names = {"messages", "messages:read" if item.read else "messages:unread"}
+            names = ["messages", "messages:read" if item.read else "messages:unread"]
             if item.status in {MessageStatus.OPEN, MessageStatus.PENDING}:
-                names.add("messages:outstanding")
+                names.append("messages:outstanding")
             if isinstance(internal, MessageInternal) and internal.thread:
-                names.add(f"messages:thread:{local(internal.thread)}")
+                names.append(f"messages:thread:{local(internal.thread)}")
             if isinstance(internal, MessageInternal) and waits_for_operator(item, internal):
-                names.add("messages:waiting")
+                names.append("messages:waiting")
         case Credential():
-            names = {"credentials", f"credentials:client:{local(item.client_id)}"}
+            names = ["credentials", f"credentials:client:{local(item.client_id)}"]
         case Grant():
-            names = _grant_indexes(item, internal)
+            names = list(dict.fromkeys(_grant_indexes(item, internal)))
         case _:
-            names = {COLLECTIONS[type(item)].name}
+            names = [COLLECTIONS[type(item)].name]
     return names
 
 
-def _grant_indexes(grant: Grant, internal: GrantInternal) -> set[str]:
-    names = {"grants", f"grants:status:{grant.status}", f"grants:client:{local(grant.client_id)}"}
-    names |= {f"grants:scope:{scope}" for scope in grant.scope.split()}
-    names |= {f"grants:scope:{entry['type']}" for entry in grant.authorization_details}
-    names |= {f"grants:receipt:{code}" for code in grant.receipt_confirmations}
+def _grant_indexes(grant: Grant, internal: GrantInternal) -> Iterator[str]:
+    yield from ("grants", f"grants:status:{grant.status}", f"grants:client:{local(grant.client_id)}")
+    yield from (f"grants:scope:{scope}" for scope in grant.scope.split())
+    yield from (f"grants:scope:{entry['type']}" for entry in grant.authorization_details)
+    yield from (f"grants:receipt:{code}" for code in grant.receipt_confirmations)
     if grant.parent:
-        names.add(f"grants:parent:{local(grant.parent)}")
+        yield f"grants:parent:{local(grant.parent)}"
     if internal.target_grant_id:
-        names.add(f"grants:target:{local(internal.target_grant_id)}")
+        yield f"grants:target:{local(internal.target_grant_id)}"
     if internal.resume:
-        names.add(f"grants:resume:{local(grant.client_id)}")
+        yield f"grants:resume:{local(grant.client_id)}"
     if internal.standing:
-        names.add(f"grants:standing:{internal.standing}")
+        yield f"grants:standing:{internal.standing}"
     if internal.request:
-        names.add(f"grants:request:{internal.request}")
-    return names
+        yield f"grants:request:{internal.request}"
 
 
 def identity(item: AnyObject) -> str:

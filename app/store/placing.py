@@ -76,7 +76,7 @@ def entry_of(documents: Documents, found: Found) -> Entry:
     """Where an object belongs. Raises Unreadable."""
     item, internal = unpack(documents, found)
     collection = indexes.COLLECTIONS[type(item)]
-    others = indexes.indexes_of(item, internal) - {collection.name}
+    others = set(indexes.indexes_of(item, internal)) - {collection.name}
     entry = Entry(found.local, int(indexes.modified(item).timestamp()), [collection.name, *sorted(others)])
     if collection.created_index:
         entry.created = (collection.created_index, int(indexes.created(item).timestamp()))

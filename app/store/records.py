@@ -121,7 +121,13 @@ class RedisRecords:
 
     async def apply(self, change: Change) -> None:
         """See `Records.apply`."""
-        if not await self.connection.run("apply", self._writer.keys(change), *self._writer.arguments(change)):
+        await self._write(change.registration_id, self._writer.arguments(change))
+
+    async def _write(self, registration_id: str, arguments: tuple[bytes, ...]) -> None:
+        """Run `apply.lua`. Raises Conflict."""
+        shard = registration_id[:2]
+        script_keys = [keys.prefix(registration_id), keys.events(shard), keys.shard(shard)]
+        if not await self.connection.run("apply", script_keys, *arguments):
             raise Conflict("The object was changed meanwhile; read it again and repeat.")
 
     async def _read(

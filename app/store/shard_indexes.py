@@ -46,19 +46,19 @@ _WAITING: Final = (Turn.DECISION, Turn.LOOK)
 _OPEN: Final = frozenset({MessageStatus.OPEN, MessageStatus.PENDING})
 
 
-def shard_indexes_of(item: AnyObject, internal: Any) -> set[str]:  # noqa: ANN401 -- the internal part differs by type
-    """Every index across registrations that lists this object."""
+def shard_indexes_of(item: AnyObject, internal: Any) -> list[str]:  # noqa: ANN401 -- the internal part differs by type
+    """Every index across registrations that lists this object; each once, in the same order for like objects."""
     match item:
         case Registration():
             name = registrations(item.status, is_onboarding(item))
-            return {name, *(f"{name}:{scope}" for scope in item.scope.split() if scope != CLIENT_ADMIN)}
+            return [name, *(f"{name}:{scope}" for scope in item.scope.split() if scope != CLIENT_ADMIN)]
         case Message():
             turn = _turn(item, internal)
-            return {messages(turn, item.type)} if turn else set()
+            return [messages(turn, item.type)] if turn else []
         case Grant():
-            return {grants(item.status)}
+            return [grants(item.status)]
         case _:
-            return set()
+            return []
 
 
 def is_onboarding(registration: Registration) -> bool:

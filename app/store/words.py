@@ -8,7 +8,7 @@ find https://www.meadow.example/.
 import re
 import unicodedata
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from app.crypto.tokens import local_id
 from app.domain.records import AnyObject
@@ -46,12 +46,23 @@ def words_of(item: AnyObject) -> list[str]:
     """
     match item:
         case Registration():
-            texts = [item.registration_id, *_texts(item.client_metadata), *_texts(item.field_values)]
+            return words_of_registration(item.registration_id, item.client_metadata, item.field_values)
         case Client():
             about = {name: getattr(item, name) for name in _CLIENT_FIELDS}
             texts = [one for one in (*_texts(about), *_texts(item.extra)) if one != item.client_id]
         case _:
             return []
+    return _words_in(texts)
+
+
+def words_of_registration(
+    registration_id: str, client_metadata: Mapping[str, Any], field_values: Mapping[str, Any]
+) -> list[str]:
+    """The words of a Registration with these values, each once."""
+    return _words_in([registration_id, *_texts(client_metadata), *_texts(field_values)])
+
+
+def _words_in(texts: Iterable[str]) -> list[str]:
     found: dict[str, None] = {}
     for text in texts:
         found |= dict.fromkeys(_words(text))
@@ -60,20 +71,32 @@ def words_of(item: AnyObject) -> list[str]:
     return list(found)[:MAX_WORDS]
 
 
-def new_words(item: Registration | Client, old: Registration | Client | None) -> list[str] | None:
-    """The words that an object brings with it; None when they are those that it had.
-
-    A new Client Object says what its Registration says, so that no words of its own are kept until it is changed.
-    """
-    if old is None:
-        return words_of(item) if isinstance(item, Registration) else None
+def changed_words(item: Registration | Client, old: Registration | Client) -> list[str] | None:
+    """The words of an object; None when they are those that it had."""
     before, after = words_of(old), words_of(item)
     return None if before == after else after
 
 
-def text_of_words(local: str, words: Sequence[str]) -> str:
-    """The part of an object in the text that the words of a registration are kept in (see `words.lua`)."""
-    return "\n".join((f"\1{local}", *words, ""))
+class NewWords(NamedTuple):
+    """The words of a new registration, laid out here because that is quicker than in the store.
+
+    Its Client Objects say what it says itself, so that they have no words of their own until they are changed.
+    """
+
+    text: bytes
+    """What the field `WORDS` has of it."""
+    found: list[bytes]
+    """Pairs of the position 0 and the entry of the index, for each word."""
+
+
+NO_WORDS: Final = NewWords(b"", [])
+
+
+def of_new_registration(registration_id: str, words: Sequence[str]) -> NewWords:
+    """The words of a new registration, as the store takes them (see `words.lua`)."""
+    ending = f"\n{registration_id}\nr"
+    found = [part for word in words for part in (b"0", f"{word}{ending}".encode())]
+    return NewWords("\n".join(("\1r", *words, "")).encode(), found)
 
 
 _CLIENT_FIELDS: Final = ("client_name", "contacts", "client_uri", "logo_uri", "tos_uri", "policy_uri")

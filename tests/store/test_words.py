@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from msgspec.structs import replace
 
-from app.store.words import MAX_TERMS, MAX_WORD_LENGTH, MAX_WORDS, new_words, terms_of, words_of
+from app.store.words import MAX_TERMS, MAX_WORD_LENGTH, MAX_WORDS, changed_words, terms_of, words_of
 from tests.factories import NOW, make_client, make_message
 from tests.store.directories import make_registration
 
@@ -73,9 +73,8 @@ def test_only_registrations_and_client_objects_have_words() -> None:
 
 def test_a_client_object_has_words_of_its_own_once_they_change() -> None:
     old = make_client(RID, client_name="Meadow")
-    assert new_words(old, None) is None
-    assert new_words(replace(old, cds_modified=NOW + timedelta(days=1)), old) is None
-    assert new_words(replace(old, client_name="Barn"), old) == ["barn"]
+    assert changed_words(replace(old, cds_modified=NOW + timedelta(days=1)), old) is None
+    assert changed_words(replace(old, client_name="Barn"), old) == ["barn"]
 
 
 @pytest.mark.parametrize(

@@ -2,7 +2,9 @@
 -- KEYS  1 registration prefix  2 event stream of the shard  3 shard prefix
 -- ARGV  1 JSON plan  2 fields of :o, each followed by its value, with the byte 0 between all of them, or ''
 --       3 events (JSON array of type and object id) or ''  4 audit (JSON of an AuditEntry) or ''
--- Plan: nonce (random, of this change alone); now (Unix seconds); registration_id;
+--       5 nonce (random, of this change alone)
+--       6 of a new registration: pairs of 0 and entry of the words of the shard (see words.lua), with the byte 0 between all, or ''
+-- Plan: now (Unix seconds); registration_id;
 --       fresh (true when the registration must not exist yet); status (of the registration, when it is written);
 --       ids (local) of the objects that are written, in their order; seconds ({number, second of modification} of those that were
 --       not modified now);
@@ -12,8 +14,8 @@
 --       remove (fields of :o), auth (pairs of digest and value), cut (local ids), forget (local client ids),
 --       codes (authorization codes: {digest, seconds to live, value before and after the number of the change}…),
 --       due (pairs of second and id), settled (ids for which nothing is due any more),
---       enlist (numbers of objects by index of the shard), delist (full ids by such index), found (pairs of 0 and entry of the
---       words of the shard, those of a new registration), words (pairs of id and lines; see words.lua, also about `found`),
+--       enlist (numbers of objects by index of the shard), delist (full ids by such index), words (pairs of id and lines; see
+--       words.lua),
 --       remind (pairs of second and full id, of the shard), forgotten (full ids that are no more to be reminded of),
 --       once (a key that no change of the last day may have, and what is kept under it for a day).
 --       Whatever is empty is left out; a fresh one has neither versions nor vacant.
@@ -23,7 +25,7 @@
 -- minute says that this change is written already. It is noted anew, because a WAIT counts only what its own connection wrote.
 local prefix, shard = KEYS[1], KEYS[3]
 local plan = cjson.decode(ARGV[1])
-local written = prefix .. ':n:' .. plan.nonce
+local written = prefix .. ':n:' .. ARGV[5]
 if redis.call('SET', written, '', 'XX', 'EX', 60) then return 1 end
 
 local function index_key(name) return prefix .. ':i:' .. name end
@@ -95,7 +97,7 @@ for name, list in pairs(plan.drop or {}) do each('ZREM', index_key(name), list) 
 for name, numbers in pairs(plan.add or {}) do put(index_key(name), numbers, ids) end
 for name, list in pairs(plan.delist or {}) do each('ZREM', shard .. ':d:' .. name, list) end
 for name, numbers in pairs(plan.enlist or {}) do put(shard .. ':d:' .. name, numbers, full_ids) end
-each('ZADD', shard .. ':words', plan.found or {})
+each('ZADD', shard .. ':words', split(ARGV[6]))
 for _, one in ipairs(plan.words or {}) do set_words(prefix, shard, plan.registration_id, one[1], one[2]) end
 for name, list in pairs(plan.created or {}) do each('ZADD', index_key(name), list) end
 each('HDEL', prefix .. ':o', plan.remove or {})
