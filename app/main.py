@@ -20,11 +20,13 @@ from app.crypto.key_files import open_sealer
 from app.crypto.signing import Signer
 from app.crypto.signing_keys import open_signer
 from app.crypto.tokens import Randomness
+from app.delivery.later import open_sender
 from app.docs import site
 from app.domain.access_tokens import AccessTokens
 from app.domain.context import Context
 from app.domain.grant_times import settle_due
 from app.domain.links import Links
+from app.domain.mails import Mailer
 from app.domain.oidc import IdentityProvider
 from app.domain.operators import OperatorKeys
 from app.files.file_store import FileStore
@@ -411,26 +413,31 @@ def _jobs_that_tidy(state: State) -> list[Job]:
 
 def jobs_that_send(state: State) -> list[Job]:
     """What leaves the house."""
-    # Their libraries are slow to import, and servers beside workers do without them.
-    from app.delivery.smtp import open_mailer  # noqa: PLC0415
-    from app.delivery.webhooks import HttpSender  # noqa: PLC0415
-
     settings, feed = state["settings"], state["feed"]
     webhooks, deliveries = state["webhooks"], state["deliveries"]
     consumer = state["context"].randomness.nonce()
     return [
         NoticeMails(state["context"], feed, state["outbox"], consumer=consumer),
-        SendMails(state["outbox"], open_mailer(settings), state["metrics"].mail_attempted),
+        SendMails(state["outbox"], _open_mailer(settings), state["metrics"].mail_attempted),
         QueueDeliveries(feed, webhooks, deliveries, base_url=settings.public_url, consumer=consumer),
         SendDeliveries(
             webhooks,
             deliveries,
-            HttpSender(),
+            open_sender(),
             jitter=random.random,
             clock=state["now"],
             attempted=state["metrics"].delivery_attempted,
         ),
     ]
+
+
+def _open_mailer(settings: Settings) -> Mailer | None:
+    if settings.smtp_url is None:
+        return None
+    # Its libraries and the certificates take memory and time, which only those should spend who send mails.
+    from app.delivery.smtp import open_mailer  # noqa: PLC0415
+
+    return open_mailer(settings)
 
 
 def open_identity_provider(settings: Settings, clock: Callable[[], float]) -> IdentityProvider | None:
