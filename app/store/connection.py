@@ -5,9 +5,10 @@ however many requests are in flight, the store sees a steady row of pipelines in
 """
 
 import asyncio
+import hashlib
 import time
 from collections.abc import Awaitable, Callable, Iterable
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 from importlib.resources import files
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
@@ -41,6 +42,11 @@ class Script(NamedTuple):
         parts = [(folder / f"{one}.lua").read_text() for one in (*prelude.split(), name)]
         return cls(name, "".join(parts), writes)
 
+    @property
+    def digest(self) -> str:
+        """What the store calls it."""
+        return hashlib.sha1(self.source.encode(), usedforsecurity=False).hexdigest()
+
 
 class Observer(Protocol):
     """Is told what happens between us and the store."""
@@ -52,9 +58,8 @@ class Observer(Protocol):
         """A command failed: `unavailable` or `refused`."""
 
 
-class _Call(NamedTuple):
-    command: Command
-    answer: asyncio.Future[Any]
+_Call = tuple[Command, asyncio.Future[Any]]
+"""A command, and where its answer goes. No class of its own, because making one took longer than all else about it."""
 
 
 @dataclass(slots=True)
@@ -109,60 +114,41 @@ class Connection:
         return isinstance(self._client, RedisCluster)
 
     async def load(self, scripts: Iterable[Script]) -> None:
-        """Load scripts into the store (on a cluster, into every primary).
+        """Load scripts into the store (on a cluster, into every primary) unless it has them from somebody before us.
 
         Raises:
             StoreUnavailable: The store does not answer.
         """
-        for script in scripts:
-            try:
-                self._digests[script.name] = await self._client.script_load(script.source)
-            except FAILURES as error:
-                raise StoreUnavailable("The store does not answer.", detail=str(error)) from error
-            self._scripts[script.name] = script
+        wanted = {script.name: script for script in scripts}
+        digests = {name: script.digest for name, script in wanted.items()}
+        try:
+            there = await self._client.script_exists(*digests.values())
+            for script, is_there in zip(wanted.values(), there, strict=True):
+                if not is_there:
+                    await self._client.script_load(script.source)
+        except FAILURES as error:
+            raise StoreUnavailable("The store does not answer.", detail=str(error)) from error
+        self._scripts.update(wanted)
+        self._digests.update(digests)
 
     def run(self, name: str, keys: list[str], *args: str | bytes | float) -> Awaitable[Any]:
-        """Run a loaded script; what it returns.
+        """Run a loaded script; what it returns, or raises, when it is awaited.
 
         Raises:
             StoreUnavailable: The store did not answer in time, or cannot take writes now.
             ServerError: The script failed.
         """
-        if self._spans is None:
-            return self._run(name, keys, args)
-        return self._run_traced(self._spans(name), name, keys, args)
-
-    async def _run_traced(
-        self, span: AbstractContextManager[object], name: str, keys: list[str], args: tuple[str | bytes | float, ...]
-    ) -> Any:  # noqa: ANN401
-        with span:
-            return await self._run(name, keys, args)
-
-    async def _run(self, name: str, keys: list[str], args: tuple[str | bytes | float, ...]) -> Any:  # noqa: ANN401
         script = self._scripts[name]
-        try:
-            try:
-                words = ("EVALSHA", self._digests[name], len(keys), *keys, *args)
-                return await self._call(Command(words, script.writes, keys[0]))
-            except NoScriptError:  # the store was restarted or failed over since we loaded it
-                words = ("EVAL", script.source, len(keys), *keys, *args)
-                return await self._call(Command(words, script.writes, keys[0]))
-        except FAILURES as error:
-            raise refusal(error) from error
+        command = Command(("EVALSHA", self._digests[name], len(keys), *keys, *args), script.writes, keys[0])
+        return self._call(command) if self._spans is None else self._call_traced(name, command)
+
+    async def _call_traced(self, name: str, command: Command) -> Any:  # noqa: ANN401
+        with self._spans(name) if self._spans else nullcontext():
+            return await self._call(command)
 
     async def command(self, name: str, key: str, *args: str | bytes | float, writes: bool = False) -> Any:  # noqa: ANN401
         """Run one plain command on one key. Raises as `run` does."""
-        command = Command((name, key, *args), writes, key)
-        if self._spans is None:
-            return await self._answer(command)
-        with self._spans(name):
-            return await self._answer(command)
-
-    async def _answer(self, command: Command) -> Any:  # noqa: ANN401
-        try:
-            return await self._call(command)
-        except FAILURES as error:
-            raise refusal(error) from error
+        return await self._call_traced(name, Command((name, key, *args), writes, key))
 
     async def info(self, section: str) -> list[dict[str, Any]]:
         """What each primary says about itself (INFO); its own round trip. Raises as `run` does."""
@@ -175,18 +161,29 @@ class Connection:
         return [one for one in said.values() if isinstance(one, dict)] or [said]
 
     def _call(self, command: Command) -> asyncio.Future[Any]:
+        """The answer to a command, as it will be."""
+        answer: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
         if self._closed:
-            raise StoreUnavailable("The store connection is closed.")
-        queue = self._queues.setdefault(self._sender.place(command), _Queue())
-        loop = asyncio.get_running_loop()
-        answer: asyncio.Future[Any] = loop.create_future()
-        queue.waiting.append(_Call(command, answer))
+            answer.set_exception(StoreUnavailable("The store connection is closed."))
+        else:
+            self._enqueue((command, answer))
+        return answer
+
+    def _enqueue(self, call: _Call) -> None:
+        try:
+            place = self._sender.place(call[0])
+        except FAILURES as error:
+            call[1].set_exception(refusal(error))
+            return
+        queue = self._queues.get(place)
+        if queue is None:
+            queue = self._queues[place] = _Queue()
+        queue.waiting.append(call)
         if queue.flying < self._lanes:
             queue.flying += 1
-            flight = loop.create_task(self._fly(queue))
+            flight = asyncio.create_task(self._fly(queue))
             self._flights.add(flight)
             flight.add_done_callback(self._flights.discard)
-        return answer
 
     async def _fly(self, queue: _Queue) -> None:
         """Send what is waiting, again and again until nothing is.
@@ -211,7 +208,7 @@ class Connection:
         started, sent = time.perf_counter(), len(calls)
         try:
             async with asyncio.timeout(self._answer_seconds):
-                answers = await self._sender.send([call.command for call in calls])
+                answers = await self._sender.send([command for command, _ in calls])
         except (TimeoutError, RedisTimeoutError):
             self._sender.lost()
             calls, queue.waiting = calls + queue.waiting, []
@@ -222,14 +219,25 @@ class Connection:
         if self._observer:
             self._observer.store_answered(time.perf_counter() - started, sent)
         for call, answer in zip(calls, answers, strict=True):
-            if isinstance(answer, Exception) and self._observer and not isinstance(answer, NoScriptError):
-                self._observer.store_failed(_reason(answer))
-            if call.answer.done():
-                continue
             if isinstance(answer, BaseException):
-                call.answer.set_exception(_not_cancelled(answer))
-            else:
-                call.answer.set_result(answer)
+                self._fail(call, answer)
+            elif not call[1].done():
+                call[1].set_result(answer)
+
+    def _fail(self, call: _Call, error: BaseException) -> None:
+        """Tell a caller that there is no answer; unless it is a script that the store has to be told first."""
+        command, answer = call
+        if isinstance(error, NoScriptError) and not answer.done():  # restarted or failed over since we loaded it
+            self._enqueue((command.spelled_out(self._source(command.words[1])), answer))
+            return
+        told = _told(error)
+        if self._observer and isinstance(error, Exception):
+            self._observer.store_failed("unavailable" if isinstance(told, StoreUnavailable) else "refused")
+        if not answer.done():
+            answer.set_exception(told)
+
+    def _source(self, digest: str) -> str:
+        return next(self._scripts[name].source for name, known in self._digests.items() if known == digest)
 
     async def close(self) -> None:
         """Wait for what is under way. Whoever asks later, in a task that nobody waits for, is refused."""
@@ -238,12 +246,14 @@ class Connection:
             await asyncio.gather(*self._flights, return_exceptions=True)
 
 
-def _reason(error: Exception) -> str:
-    """What those who count errors call it."""
-    known = refusal(error) if isinstance(error, FAILURES) else error
-    return "unavailable" if isinstance(known, StoreUnavailable) else "refused"
-
-
-def _not_cancelled(error: BaseException) -> BaseException:
-    """A cancelled flight must not look to the callers as if they were cancelled themselves."""
-    return StoreUnavailable("The store connection is closing.") if isinstance(error, asyncio.CancelledError) else error
+def _told(error: BaseException) -> BaseException:
+    """What a caller gets to know about an error: what it means, and why."""
+    if isinstance(
+        error, asyncio.CancelledError
+    ):  # or it would look to the callers as if they were cancelled themselves
+        return StoreUnavailable("The store connection is closing.")
+    if not isinstance(error, FAILURES):
+        return error
+    told = refusal(error)
+    told.__cause__ = error
+    return told
