@@ -12,7 +12,7 @@ from app.console import paging, wording
 from app.console.names import names_of
 from app.console.shell import console_page, console_route, signed_in
 from app.crypto.tokens import local_id
-from app.domain.directory import MessageSearch, Tally
+from app.domain.directory import OLDEST_END, MessageSearch, Tally
 from app.errors import InvalidRequest
 from app.schemas.messages import Message, MessageType
 from app.web.answers import Answer
@@ -60,13 +60,15 @@ class Row(NamedTuple):
 
 
 async def show(request: Request[State]) -> Answer:
-    """GET: what waits for an operator, or everything that is open or pending; oldest change last."""
+    """GET: what waits for an operator, the longest waiting first; or everything open or pending, newest first."""
     acting = await signed_in(request)
     directory, now = request.state["directory"], request.state["now"]()
     everything = request.query_params.get("show") == "outstanding"
     search = MessageSearch(waiting=not everything, type=_read_type(request.query_params.get("type", "")))
-    sheet, tally = await asyncio.gather(directory.messages(search, paging.place(request)), directory.tally())
-    ids = [local_id(one.object.message_id) for one in sheet.items]
+    begin = paging.place(request) or (OLDEST_END if search.waiting else None)
+    sheet, tally = await asyncio.gather(directory.messages(search, begin), directory.tally())
+    items = sheet.items[::-1] if search.waiting else sheet.items
+    ids = [local_id(one.object.message_id) for one in items]
     names = await names_of(acting.context, (one.registration_id for one in ids if one), now)
     rows = [
         Row(
@@ -77,7 +79,7 @@ async def show(request: Request[State]) -> Answer:
             wording.age(one.object.modified, now),
             (now - one.object.modified).days >= _OLD_DAYS,
         )
-        for one, parts in zip(sheet.items, ids, strict=True)
+        for one, parts in zip(items, ids, strict=True)
         if parts
     ]
     return console_page(

@@ -13,7 +13,7 @@ from app.console.names import names_of
 from app.console.shell import CONSOLE, Acting, console_page, console_route, signed_in
 from app.crypto.tokens import local_id
 from app.domain.deliveries import DeliveryStatus
-from app.domain.directory import MessageSearch, Place, Tally
+from app.domain.directory import Tally
 from app.domain.feed import FeedEvent
 from app.domain.mails import MAIL_PAGE, MailStatus
 from app.domain.operators import ADMINISTERING
@@ -31,9 +31,6 @@ ACTIVITY: Final = 12
 """Lines of recent activity, made of at most so many events."""
 
 _TOGETHER_SECONDS: Final = 60
-
-_BEFORE_ALL: Final = Place(0, "", newer=True)
-"""The beginning of everything; newer than that come the oldest."""
 
 _LINKS: Final = {
     "message": "/console/messages/{id}",
@@ -94,11 +91,8 @@ async def show(request: Request[State]) -> Answer:
     """GET."""
     acting = await signed_in(request)
     state, now = request.state, request.state["now"]()
-    seen, oldest = await asyncio.gather(
-        overview(state["directory"], state["feed"], state["store_health"], now=now),
-        state["directory"].messages(MessageSearch(waiting=True), _BEFORE_ALL),
-    )
-    waiting = [one.object for one in reversed(oldest.items[-OLDEST:])]
+    seen = await overview(state["directory"], state["feed"], state["store_health"], now=now)
+    waiting = [one.message for one in seen.inbox[:OLDEST]]
     groups = _groups(await state["feed"].latest_events(limit=EVENTS))
     names = await names_of(acting.context, _registrations_of(waiting, groups), now)
     return console_page(

@@ -7,7 +7,7 @@ objects that they list. So nothing is ever missing from them, and nothing is lat
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Generic, NamedTuple, Protocol, TypeVar
+from typing import Final, Generic, NamedTuple, Protocol, TypeVar
 
 from msgspec import Struct
 
@@ -29,6 +29,10 @@ class Place(NamedTuple):
     member: str
     """The id of the object, which orders those of one position."""
     newer: bool
+
+
+OLDEST_END: Final = Place(0, "", newer=True)
+"""Where the oldest entries begin. Their page has the order of all pages; its `previous` leads on."""
 
 
 @dataclass(frozen=True, slots=True)

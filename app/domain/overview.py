@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Final, NamedTuple, Protocol
 
-from app.domain.directory import Directory, MessageSearch, Tally
+from app.domain.directory import OLDEST_END, Directory, MessageSearch, Tally
 from app.domain.feed import Feed, FeedEvent
 from app.schemas.messages import Message
 
@@ -46,7 +46,7 @@ class Overview:
 
     Args:
         tally: Counts across all registrations.
-        inbox: The first `INBOX` Messages that wait for an operator, newest first.
+        inbox: The first `INBOX` Messages that wait for an operator, the longest waiting first.
         latest: What happened last, newest first.
         vitals: How the store is.
         backlog: Entries that had not reached the feed yet when it was asked; they have now.
@@ -66,10 +66,10 @@ async def overview(directory: Directory, feed: Feed, health: StoreHealth, *, now
         StoreUnavailable: The store does not answer.
     """
     tally, waiting, (backlog, latest) = await asyncio.gather(
-        directory.tally(), directory.messages(MessageSearch(waiting=True)), _latest(feed)
+        directory.tally(), directory.messages(MessageSearch(waiting=True), OLDEST_END), _latest(feed)
     )
     vitals = await health.vitals()  # by itself: what all the others cost says nothing about the store
-    inbox = [Entry(one.object, age_seconds(one.object, now)) for one in waiting.items[:INBOX]]
+    inbox = [Entry(one.object, age_seconds(one.object, now)) for one in waiting.items[: -INBOX - 1 : -1]]
     return Overview(tally, inbox, latest, vitals, backlog)
 
 

@@ -71,12 +71,33 @@ async def test_a_long_inbox_has_pages(server: Server, admin: Desk) -> None:
         await created(client, SUPPORT | {"name": f"Question {number}"})
 
     first = await admin.open("/console/messages")
-    older = await admin.open(first.links["Older"]["href"])
-    newer = await admin.open(older.links["Newer"]["href"])
+    newer = await admin.open(first.links["Newer"]["href"])
+    older = await admin.open(newer.links["Older"]["href"])
 
-    assert "Question 51" in first.links
-    assert set(older.links) & {"Question 0", "Question 1"} == {"Question 0", "Question 1"}
-    assert "Question 51" in newer.links
+    assert questions(first) == [f"Question {number}" for number in range(50)]
+    assert questions(newer) == ["Question 50", "Question 51"]
+    assert questions(older) == questions(first)
+    assert "Older" not in first.links
+    assert "Newer" not in newer.links
+
+
+async def test_what_waits_begins_with_the_oldest_and_everything_else_with_the_newest(
+    server: Server, admin: Desk
+) -> None:
+    client = await client_of(server, scope="cds_client_admin")
+    for number in range(3):
+        server.clock.advance(seconds=1)
+        await created(client, SUPPORT | {"name": f"Question {number}"})
+
+    everything = await admin.open("/console/messages?show=outstanding")
+
+    assert questions(await admin.open("/console/messages")) == ["Question 0", "Question 1", "Question 2"]
+    assert questions(everything) == ["Question 2", "Question 1", "Question 0"]
+
+
+def questions(page: View) -> list[str]:
+    """The subjects of Messages on a page, in its order."""
+    return [text for text in page.links if text.startswith("Question ")]
 
 
 async def test_an_exchange_is_shown_in_order_with_who_wrote(server: Server, admin: Desk) -> None:

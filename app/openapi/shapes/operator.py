@@ -382,7 +382,7 @@ class StoreVitals(Struct, frozen=True):
 
 
 class Overview(Struct, frozen=True):
-    """The first page of the console."""
+    """The first page of the console; `inbox` has what has waited longest."""
 
     registrations: dict[RegistrationStatus, int]
     onboarding: int
