@@ -210,7 +210,7 @@ def read_url(value: object) -> str:
     """Where to send to: https, or http on this machine. Raises InvalidRequest."""
     url = urls.parse(value) if isinstance(value, str) else None
     if url is None or url.has_userinfo or url.has_fragment:
-        raise InvalidRequest("url must be a URL without user, password and fragment.", field="url")
+        raise InvalidRequest("url must be an absolute https URL without user, password and fragment.", field="url")
     if url.scheme != "https" and not url.is_loopback:
         raise InvalidRequest("url must begin with https://, unless it leads to this machine.", field="url")
     return str(value)

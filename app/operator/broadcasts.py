@@ -7,7 +7,7 @@ from starlette.responses import Response
 
 from app.domain import broadcasts
 from app.domain.operators import SUPPORTING, VIEWING
-from app.operator.reading import refuse_other_fields
+from app.operator.reading import refuse_other_fields, refuse_other_parameters
 from app.schemas.documents import document_of
 from app.web.answers import NO_STORE, json_answer
 from app.web.bodies import read_json
@@ -25,6 +25,7 @@ _FIELDS: Final = ("name", "description", "related_uri", "related_type", "scopes"
 async def list_broadcasts(request: Request[State]) -> Response:
     """GET: broadcasts, newest first."""
     await acting(request, VIEWING, LOOK)
+    refuse_other_parameters(request, "cursor")
     page = await request.state["broadcasts"].page(cursor(request))
     body = {
         "broadcasts": page.items,

@@ -24,6 +24,7 @@ from app.operator.reading import (
     make_once,
     read_optional_json,
     refuse_other_fields,
+    refuse_other_parameters,
     text,
 )
 from app.schemas.clients import Client
@@ -41,6 +42,7 @@ WITHOUT_REASON: Final = "an operator has decided so."
 async def list_credentials(request: Request[State]) -> Response:
     """GET: the Credentials of the registration in `registration_id`, of some Client Objects in `client_ids`."""
     context = (await acting(request, VIEWING, "credentials.list")).context
+    refuse_other_parameters(request, "registration_id", "client_ids", "cursor")
     registration_id = request.query_params.get("registration_id")
     if not registration_id:
         raise InvalidRequest("registration_id must say whose Credentials.", field="registration_id")

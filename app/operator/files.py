@@ -24,6 +24,7 @@ from app.operator.reading import (
     found,
     make_once,
     refuse_other_fields,
+    refuse_other_parameters,
     request_of,
     text,
     texts,
@@ -48,6 +49,7 @@ _FIELDS: Final = ("name", "description", "mime_type")
 async def list_files(request: Request[State]) -> Response:
     """GET: all files of the library."""
     context = (await acting(request, VIEWING, "files.list")).context
+    refuse_other_parameters(request, "cursor")
     page = await context.library.page(cursor(request))
     items = [shown.file_document(context.links, decode(document)) for document in page.documents]
     return page_answer(request, PATH, "files", items, page)

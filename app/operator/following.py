@@ -11,6 +11,7 @@ from starlette.responses import Response
 from app.crypto.tokens import ADMIN, local_id
 from app.domain.feed import FEED_PAGE, AuditRecord, FeedEvent
 from app.errors import InvalidRequest
+from app.operator.reading import refuse_other_parameters
 from app.web.answers import json_answer
 from app.web.calls import facts_of
 from app.web.state import State
@@ -42,9 +43,10 @@ async def following_answer(
     follows goes on after the last id, later.
 
     Raises:
-        InvalidRequest: `after` is no id.
+        InvalidRequest: `after` is no id, or there are other parameters.
         StoreUnavailable: The store does not answer.
     """
+    refuse_other_parameters(request, "after", "registration_id")
     place = after(request, shape)
     registration_id = request.query_params.get("registration_id") or None
     found: Sequence[T] = []

@@ -19,7 +19,16 @@ from app.errors import InvalidRequest, NotFound
 from app.operator import shown
 from app.operator.grant_bodies import read_decision, read_terms
 from app.operator.paging import page_answer, place, sheet_answer
-from app.operator.reading import API, access_of, access_to, created_answer, found, make_once, refuse_other_fields
+from app.operator.reading import (
+    API,
+    access_of,
+    access_to,
+    created_answer,
+    found,
+    make_once,
+    refuse_other_fields,
+    refuse_other_parameters,
+)
 from app.schemas.grants import Grant, GrantStatus
 from app.schemas.messages import MessageStatus
 from app.web.answers import json_answer
@@ -32,6 +41,9 @@ from app.web.state import State
 PATH: Final = f"{API}/grants"
 
 _NAMING: Final = ("grant_ids", "client_ids", "parents")
+_FILTERS: Final = (
+    *_NAMING, "registration_id", "status", "statuses", "scopes", "receipt_confirmations", "after", "before",
+)  # fmt: skip
 _DECISIONS: Final = (MessageStatus.COMPLETE, MessageStatus.REJECTED)
 
 
@@ -41,6 +53,7 @@ async def list_grants(request: Request[State]) -> Response:
     Of one are those that `registration_id` says, or the ids in `grant_ids`, `client_ids` or `parents`.
     """
     context = (await acting(request, VIEWING, "grants.list")).context
+    refuse_other_parameters(request, *_FILTERS, "cursor")
     registration_id, statuses = _registration_id(request), _statuses(request)
     if registration_id is None:
         return await _list_everywhere(request, statuses)

@@ -24,6 +24,7 @@ from app.operator.reading import (
     created_answer,
     make_once,
     refuse_other_fields,
+    refuse_other_parameters,
     text,
     texts,
 )
@@ -48,6 +49,7 @@ _POSTED: Final = (
 async def list_messages(request: Request[State]) -> Response:
     """GET: Messages by `status` and `type`, of all registrations or of that in `registration_id`."""
     context = (await acting(request, VIEWING, "messages.list")).context
+    refuse_other_parameters(request, "registration_id", "status", "type", "cursor")
     registration_id, type_ = request.query_params.get("registration_id"), _type(request)
     if registration_id:
         return await _list_of_one(request, registration_id, type_)
@@ -69,7 +71,7 @@ async def _list_of_one(request: Request[State], registration_id: str, type_: Mes
 def _status(request: Request[State], offered: tuple[str, ...]) -> str:
     status = request.query_params.get("status") or offered[0]
     if status not in offered:
-        raise InvalidRequest(f"status must be {one_of(offered)} here.", field="status")
+        raise InvalidRequest(f"status must be {one_of(offered)}.", field="status")
     return status
 
 
@@ -130,8 +132,8 @@ async def post_decision(request: Request[State]) -> Response:
 def _decision(submitted: dict[str, Any]) -> dict[str, Any]:
     """The arguments of `decide_message`. Raises InvalidRequest."""
     refuse_other_fields(submitted, ("status", "description", "receipt_uri", "file_ids"))
-    status = text(submitted, "status")
-    if status not in set(MessageStatus):
+    status = submitted.get("status")
+    if not isinstance(status, str) or status not in set(MessageStatus):
         raise InvalidRequest(f"status must be {one_of(MessageStatus)}.", field="status")
     return {
         "status": MessageStatus(status),

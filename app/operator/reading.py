@@ -101,6 +101,14 @@ def refuse_other_fields(submitted: Body, known: Iterable[str]) -> None:
             raise InvalidRequest(f"The body may have {one_of(accepted)}, and nothing else.", field=named)
 
 
+def refuse_other_parameters(request: Request[State], *known: str) -> None:
+    """A misspelt filter would find everything, and who acts on that would act on too much. Raises InvalidRequest."""
+    for name in request.query_params:
+        if name not in known:
+            named = name if is_name(name) else None
+            raise InvalidRequest(f"The query may have {one_of(sorted(known))}, and nothing else.", field=named)
+
+
 def text(submitted: Body, name: str, default: str | None = None) -> str:
     """A string; `default` when it is left out or null. Raises InvalidRequest, also when there is no default."""
     value = submitted.get(name)

@@ -9,7 +9,7 @@ from app.domain import registrations
 from app.domain.operators import ADMINISTERING, VIEWING
 from app.operator import shown
 from app.operator.paging import place, sheet_answer
-from app.operator.reading import API, access_to, context_for, refuse_other_fields, text
+from app.operator.reading import API, access_to, context_for, refuse_other_fields, refuse_other_parameters, text
 from app.schemas.registrations import RegistrationStatus
 from app.web.answers import json_answer
 from app.web.bodies import read_json
@@ -29,6 +29,7 @@ _ACTIONS: Final = {
 async def list_registrations(request: Request[State]) -> Response:
     """GET: registrations by `q`, `status`, `scope` and `onboarding`."""
     links = (await acting(request, VIEWING, "registrations.list")).context.links
+    refuse_other_parameters(request, "q", "status", "scope", "onboarding", "cursor")
     sheet = await registrations.search(request.state["directory"], request.query_params, place(request))
     return sheet_answer(
         request, PATH, "registrations", [shown.registration(links, one.object) for one in sheet.items], sheet

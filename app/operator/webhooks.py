@@ -13,7 +13,7 @@ from app.domain.deliveries import DeliveryStatus
 from app.domain.operators import ADMINISTERING, VIEWING
 from app.domain.webhooks import Webhook
 from app.errors import InvalidRequest
-from app.operator.reading import API, created_answer
+from app.operator.reading import API, created_answer, refuse_other_parameters
 from app.schemas.documents import document_of
 from app.web.answers import empty_answer, json_answer
 from app.web.bodies import read_json
@@ -102,6 +102,7 @@ async def post_new_secret(request: Request[State]) -> Response:
 async def list_deliveries(request: Request[State]) -> Response:
     """GET: what was sent to a webhook or is to be, newest first, of one status if asked."""
     await acting(request, VIEWING, "webhooks.deliveries")
+    refuse_other_parameters(request, "status", "cursor")
     state, webhook_id = request.state, request.path_params["webhook_id"]
     await webhooks.get(state["webhooks"], webhook_id)
     page = await state["deliveries"].page(webhook_id, _status(request), cursor(request))

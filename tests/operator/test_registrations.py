@@ -252,3 +252,19 @@ async def test_operators_who_write_at_once_lose_nothing(server: Server) -> None:
     assert [one.status_code for one in answers] == [200, 200]
     found = (await admin.get(path(client))).json()
     assert (found["notes"], found["status"]) == ("Both.", "suspended")
+
+
+LISTS = ["registrations", "messages", "grants", "files", "broadcasts", "events", "audit"]
+
+
+@pytest.mark.parametrize("path", LISTS)
+async def test_a_filter_that_a_listing_does_not_have_is_refused_rather_than_left_out(server: Server, path: str) -> None:
+    """Whoever disables all that a listing finds would disable everything because of a typing error."""
+    viewer = await operator_of(server, "viewer")
+
+    refused = await viewer.get(f"/{path}", params={"client-id": "3f8kq2"})
+
+    assert refused.status_code == 400
+    assert refused.json()["errors"][0]["field"] == "client-id"
+    assert "The query may have one of " in refused.json()["detail"]
+    assert (await viewer.get(f"/{path}")).status_code == 200
