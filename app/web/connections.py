@@ -10,7 +10,7 @@ from http import HTTPStatus
 from typing import Any, Final
 from urllib.parse import unquote
 
-from httptools import parse_url
+from httptools import HttpParserError, HttpParserUpgrade, HttpRequestParser, parse_url
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol, RequestResponseCycle
 
 from app.web.cycles import Cycle
@@ -62,7 +62,7 @@ class Connection(HttpToolsProtocol):
         """Parse what came; refuse a head that has become too long."""
         is_new = not self._pending_bytes
         self._pending_bytes += len(data)
-        super().data_received(data)
+        self._parse(data)
         if not self._pending_bytes or self.transport.is_closing():
             return
         if self._pending_bytes > MAX_HEAD_BYTES:
@@ -70,8 +70,39 @@ class Connection(HttpToolsProtocol):
         elif is_new or self._patient_until == math.inf:
             self._patient_until = self.loop.time() + HEAD_SECONDS
 
+    def _parse(self, data: bytes) -> None:
+        try:
+            self.parser.feed_data(data)
+        except HttpParserUpgrade as pause:
+            self._parse_without_upgrade(data[pause.args[0] :])
+        except HttpParserError:
+            self._refuse_nonsense()
+
+    def _parse_without_upgrade(self, rest: bytes) -> None:
+        """Read a request once more, as if it did not ask for another protocol; there is none here (RFC 9110 7.8).
+
+        The parser takes what follows the head of such a request for the other protocol. So its body would be lost, and
+        what arrives later read as further requests, while a proxy in front knows that it is the body.
+        """
+        kept = [(name, value) for name, value in self.headers if name != b"upgrade"]
+        if len(kept) == len(self.headers):  # CONNECT
+            self._refuse_nonsense()
+            return
+        version = self.parser.get_http_version().encode("ascii")
+        lines = [b"%b %b HTTP/%b" % (self.parser.get_method(), self.url, version), *map(b": ".join, kept)]
+        self.parser = HttpRequestParser(self)
+        self.parser.set_dangerous_leniencies(lenient_data_after_close=True)  # as uvicorn has it
+        self._parse(b"\r\n".join(lines) + b"\r\n\r\n" + rest)
+
+    def _refuse_nonsense(self) -> None:
+        message = "Invalid HTTP request received."
+        self.logger.warning(message)
+        self.send_400_response(message)
+
     def on_headers_complete(self) -> None:
         """A request is there: answer it, or keep it until those before it are answered."""
+        if self.parser.should_upgrade():
+            return  # it comes once more
         self._progress()
         version = self.parser.get_http_version()
         self._describe(version)
@@ -117,6 +148,8 @@ class Connection(HttpToolsProtocol):
 
     def on_message_complete(self) -> None:
         """A request has ended."""
+        if self.parser.should_upgrade():
+            return  # it comes once more
         self._progress()
         super().on_message_complete()
         if not self._is_answering():  # but was answered before
