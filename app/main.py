@@ -29,7 +29,8 @@ from app.domain.links import Links
 from app.domain.mails import Mailer
 from app.domain.oidc import IdentityProvider
 from app.domain.operators import OperatorKeys
-from app.files.file_store import FileStore
+from app.domain.patterns import Patterns
+from app.files.later import open_files
 from app.oauth import (
     as_metadata,
     authorization,
@@ -83,6 +84,7 @@ from app.store.health import RedisHealth
 from app.store.operator_sessions import RedisOperatorSessions
 from app.store.operators import RedisOperators
 from app.store.outbox import RedisOutbox
+from app.store.patterns import RedisPatterns
 from app.store.records import RedisRecords
 from app.store.relay import Limits
 from app.store.repeats import RedisRepeats
@@ -347,11 +349,12 @@ def build_state(
         settings=settings,
         catalog=catalog,
         records=records,
-        files=FileStore.open(settings.files_url),
+        files=open_files(settings.files_url),
         library=RedisFileLibrary(connection, records.documents),
         randomness=randomness,
         access_tokens=AccessTokens(settings, catalog, randomness, open_signer(settings)),
         links=Links(settings.public_url),
+        patterns=Patterns(RedisPatterns(records)),
     )
     records.settle_due = partial(settle_due, context)
     webhooks = RedisWebhooks(connection, records.sealer)

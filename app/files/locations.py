@@ -4,7 +4,6 @@ Buckets take their credentials from the environment, each under the names of its
 `AZURE_*`) or from the machine's identity; a URL never holds any.
 """
 
-import os
 from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -14,6 +13,7 @@ from obstore.exceptions import BaseError
 from obstore.store import LocalStore, MemoryStore, ObjectStore, from_url
 
 from app.errors import ConfigurationError
+from app.files.directories import directory_of
 
 if TYPE_CHECKING:
     from obstore.store import RetryConfig  # exists for type checkers only
@@ -44,34 +44,13 @@ def open_location(files_url: str) -> tuple[ObjectStore, Path | None]:
     kind, _, rest = files_url.partition(":")
     if files_url == "memory:":
         return MemoryStore(), None
-    if kind == "file" and rest.removeprefix("//"):
-        directory = usable_directory(Path(rest.removeprefix("//")))
+    if directory := directory_of(files_url):
         return LocalStore(directory), directory
     if kind in BUCKETS and rest.startswith("//"):
         return open_bucket(files_url, kind), None
     raise ConfigurationError(
         ["CDS_FILES_URL needs file:PATH, memory:, s3://BUCKET/PREFIX, gs://BUCKET/PREFIX or az://CONTAINER/PREFIX."]
     )
-
-
-def usable_directory(path: Path) -> Path:
-    """The absolute path of the directory, made if it is missing, readable by its owner alone.
-
-    Raises:
-        ConfigurationError: It cannot be made, is no directory, or is not writable.
-    """
-    directory = path.absolute()
-    try:
-        directory.mkdir(mode=0o700, parents=True, exist_ok=True)
-    except OSError as error:
-        raise ConfigurationError(
-            [f"CDS_FILES_URL names {directory}, which cannot be made a directory: {error.strerror}."]
-        ) from error
-    if not os.access(directory, os.R_OK | os.W_OK | os.X_OK):
-        raise ConfigurationError(
-            [f"CDS_FILES_URL names {directory}, which this user (uid {os.getuid()}) may not write to."]
-        )
-    return directory
 
 
 def open_bucket(files_url: str, kind: str) -> ObjectStore:

@@ -3,14 +3,23 @@
 Links lead to http, https and mailto only, and there are no images: pages load nothing from elsewhere.
 """
 
-from functools import lru_cache
-from typing import Final
+from functools import cache, lru_cache
+from typing import TYPE_CHECKING, Final
 
-from markdown_it import MarkdownIt
 from markupsafe import Markup
 
+if TYPE_CHECKING:
+    from markdown_it import MarkdownIt
+
 _LOWEST_HEADING: Final = 6
-_MARKDOWN: Final = MarkdownIt("commonmark", {"html": False}).enable("table").disable("image")
+
+
+@cache
+def _markdown() -> "MarkdownIt":
+    # Seventy modules, which only pages with such texts need.
+    from markdown_it import MarkdownIt  # noqa: PLC0415
+
+    return MarkdownIt("commonmark", {"html": False}).enable("table").disable("image")
 
 
 @lru_cache(maxsize=64)
@@ -21,8 +30,9 @@ def as_html(text: str, *, top: int = 2) -> Markup:
         text: Markdown.
         top: The level of its uppermost headings in the page.
     """
-    tokens = _MARKDOWN.parse(text)
+    markdown = _markdown()
+    tokens = markdown.parse(text)
     for token in tokens:
         if token.type in {"heading_open", "heading_close"}:
             token.tag = f"h{min(int(token.tag[1:]) + top - 1, _LOWEST_HEADING)}"
-    return Markup(_MARKDOWN.renderer.render(tokens, _MARKDOWN.options, {}))  # noqa: S704 -- the renderer escapes
+    return Markup(markdown.renderer.render(tokens, markdown.options, {}))  # noqa: S704 -- the renderer escapes

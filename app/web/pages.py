@@ -10,11 +10,10 @@ import base64
 import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import urlsplit
-
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from app.catalog import Catalog
 from app.domain import documentation
@@ -25,15 +24,10 @@ from app.web.documents import Document
 from app.web.errors import public_description, refusal_headers
 from app.web.state import State
 
+if TYPE_CHECKING:
+    from jinja2 import Environment
+
 _ROOT: Final = Path(__file__).parent.parent
-_TEMPLATES: Final = Environment(
-    loader=FileSystemLoader(_ROOT),
-    autoescape=True,
-    undefined=StrictUndefined,
-    trim_blocks=True,
-    lstrip_blocks=True,
-    auto_reload=False,
-)
 _PUBLIC_HEADERS: Final = (
     # Not `no-referrer`: with it browsers send `Origin: null` with our own forms, and we check the Origin.
     (b"referrer-policy", b"same-origin"),
@@ -209,8 +203,23 @@ def prefix(settings: Settings) -> str:
     return urlsplit(settings.public_url).path
 
 
+@cache
+def _templates() -> "Environment":
+    # Servers whose Clients are programs may never show a page, and Jinja would be a twentieth of their start.
+    from jinja2 import Environment, FileSystemLoader, StrictUndefined  # noqa: PLC0415
+
+    return Environment(
+        loader=FileSystemLoader(_ROOT),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        auto_reload=False,
+    )
+
+
 def _rendered(settings: Settings, catalog: Catalog, template: str, values: Mapping[str, object]) -> bytes:
-    return _TEMPLATES.get_template(template).render({**_common(settings, catalog), **values}).encode()
+    return _templates().get_template(template).render({**_common(settings, catalog), **values}).encode()
 
 
 def _common(settings: Settings, catalog: Catalog) -> dict[str, Any]:

@@ -14,6 +14,9 @@ NEEDED_LATER = {
     "app.openapi.document": "the first who asks for /openapi.json",
     "authlib": "those who have an identity provider",
     "httpx": "the first webhook",
+    "jinja2": "the first page",
+    "markdown_it": "the first page with texts of the catalog",
+    "obstore": "the first file, in a directory",
     "opentelemetry": "those who want traces",
     "rich": "`cds-server demo`",
 }

@@ -12,6 +12,7 @@ from app.domain import file_store as domain
 from app.errors import ConfigurationError, NotFound, StoreUnavailable
 from app.files import file_store as files
 from app.files.file_store import PIECE_BYTES, FileStore
+from app.files.later import open_files
 
 BIG = bytes(range(256)) * (3 * PIECE_BYTES // 256) + b"tail"
 BUCKET_NAMES = ("AWS_", "AZURE_", "GOOGLE_")
@@ -260,3 +261,35 @@ class TestOpening:
 
         for url in ("s3://bucket/some/prefix", "gs://bucket/some/prefix", "az://container/some/prefix"):
             assert FileStore.open(url).objects.prefix == "some/prefix"
+
+
+class TestOpeningForAServer:
+    async def test_a_directory_is_used_as_if_it_had_been_opened_at_the_start(self, tmp_path):
+        store = open_files(f"file:{tmp_path / 'files'}")
+        assert stat.S_IMODE((tmp_path / "files").stat().st_mode) == 0o700
+
+        assert await store.put("r1/f1", b"hello") == 5
+        assert await store.get("r1/f1") == b"hello"
+        assert await read(store, "r1/f1", 1, 4) == b"ell"
+        await store.delete("r1/f1")
+        with pytest.raises(NotFound):
+            await store.get("r1/f1")
+
+    @pytest.mark.parametrize("url", ["file:", "memory", "ftp://host/x", "s3://"])
+    def test_what_is_wrong_shows_at_the_start(self, url):
+        with pytest.raises(ConfigurationError):
+            open_files(url)
+
+    def test_so_does_a_directory_that_cannot_be_made(self, tmp_path):
+        (tmp_path / "files").write_text("in the way")
+
+        with pytest.raises(ConfigurationError, match="cannot be made a directory"):
+            open_files(f"file:{tmp_path / 'files'}")
+
+    async def test_a_directory_that_has_gone_bad_meanwhile_is_an_outage(self, tmp_path):
+        store = open_files(f"file:{tmp_path / 'files'}")
+        (tmp_path / "files").rmdir()
+        (tmp_path / "files").write_text("in the way")
+
+        with pytest.raises(StoreUnavailable):
+            await store.put("r1/f1", b"hello")
