@@ -49,7 +49,7 @@ WORKDIR /var/lib/cds
 VOLUME ["/var/lib/cds"]
 EXPOSE 8000
 STOPSIGNAL SIGTERM
-HEALTHCHECK --interval=10s --timeout=3s --start-period=15s --start-interval=1s --retries=3 \
+HEALTHCHECK --interval=5s --timeout=3s --start-period=15s --retries=3 \
   CMD ["python", "-c", "import urllib.request as u; u.urlopen('http://127.0.0.1:8000/livez', timeout=2)"]
 ENTRYPOINT ["cds-server"]
 CMD ["serve", "--host", "0.0.0.0", "--port", "8000"]
