@@ -4,7 +4,8 @@ A pipeline whose connection broke is sent again. Nobody knows whether it had arr
 sent twice (see `apply.lua`).
 
 WAIT counts the replicas that have what *its own connection* has written. So it travels in the same pipeline to the same
-server, and a script that finds its work done already writes something all the same.
+server, behind a mark that is written last. Then it speaks for all that the commands before it have seen, too: a script
+that finds its work done by somebody else, or hands out what somebody else has written, need not write anything itself.
 """
 
 import asyncio
@@ -32,6 +33,8 @@ from redis.exceptions import ConnectionError as RedisConnectionError
 from redis.exceptions import TimeoutError as RedisTimeoutError
 
 from app.errors import ServerError, StoreUnavailable
+from app.store import keys
+from app.store.lines import Line
 
 SOCKET_SECONDS: Final = 5.0
 """How long the answers to one pipeline may take."""
@@ -52,6 +55,9 @@ _NOT_NOW = (*_ELSEWHERE, OutOfMemoryError, ReadOnlyError)
 _NOT_NOW_REPLIES = ("BUSY", "NOREPLICAS", "MISCONF", "UNKILLABLE")
 """... and leaves it there for those that it does not know."""
 
+_AS_IT_IS = frozenset({"EVALSHA", "EVAL"})
+"""Commands whose answers redis-py hands out as they are."""
+
 
 class Command(NamedTuple):
     """One command: its words, whether it writes, and the key by which a cluster finds its place."""
@@ -59,6 +65,10 @@ class Command(NamedTuple):
     words: tuple[Any, ...]
     writes: bool
     key: str
+
+    def spelled_out(self, source: str) -> "Command":
+        """An EVALSHA as EVAL, for a store that does not know the script yet."""
+        return self._replace(words=("EVAL", source, *self.words[2:]))
 
 
 class Sender(Protocol):
@@ -91,17 +101,18 @@ def sender(client: Redis | RedisCluster, wait_replicas: int) -> Sender:
 
 
 class SingleSender:
-    """To one server, over a connection of redis-py's pool.
+    """To one server, over connections of redis-py's pool, which are kept from one pipeline to the next.
 
-    What a pipeline object does beyond that (packing in Python, callbacks, counters, a time limit for every answer) cost
-    a quarter of the CPU time of a request for one object (72 instead of 58 us), so commands are packed by hiredis here
-    and the answers read from the connection, within one time limit for all of them.
+    What redis-py does beyond opening them (packing in Python, callbacks, counters, locks, a check before each use, a
+    time limit for every answer) cost a third of the CPU time of a request for one object, so commands are packed by
+    hiredis here and answers taken as they come (`app.store.lines`).
     """
 
     def __init__(self, client: Redis, wait_replicas: int) -> None:
         self._pool = client.connection_pool
         self._layouts = client.response_callbacks
         self._wait_replicas = wait_replicas
+        self._idle: list[Line] = []
 
     def place(self, _command: Command) -> str:
         """See `Sender.place`."""
@@ -112,26 +123,64 @@ class SingleSender:
 
     async def send(self, commands: Sequence[Command]) -> list[Any]:
         """See `Sender.send`."""
-        wait = self._wait_replicas > 0 and any(command.writes for command in commands)
-        words = [command.words for command in commands]
-        if wait:
-            words.append(("WAIT", self._wait_replicas, WAIT_MS))
-        packed = b"".join([pack_command(one) for one in words])
-        connection = await self._pool.get_connection()  # type: ignore[no-untyped-call]  # redis-py has not annotated it
-        try:
-            answers: list[Any] = await connection.retry.call_with_retry(
-                lambda: _exchange(connection, packed, len(words)), lambda _: connection.disconnect()
-            )
-        except BaseException:  # also when cancelled: what was not read yet must not answer somebody else
-            await connection.disconnect(nowait=True)
-            raise
-        finally:
-            await self._pool.release(connection)
-        if any(isinstance(answer, ReadOnlyError) for answer in answers):
+        behind = proof(commands, self._wait_replicas)
+        words = [*(command.words for command in commands), *behind]
+        answers = await self._exchange(b"".join([pack_command(one) for one in words]), len(words))
+        if ReadOnlyError in map(type, answers):
             # A replica now. Its address may lead to the new primary, but only for those who connect anew.
             await self._pool.disconnect()
-        laid_out = [self._laid_out(*pair) for pair in zip(words, answers, strict=True)]
-        return confirmed(commands, laid_out, self._wait_replicas if wait else 0)
+        laid_out = [
+            answer if said[0] in _AS_IT_IS else self._laid_out(said, answer)
+            for said, answer in zip(words, answers, strict=True)
+        ]
+        return confirmed(commands, laid_out, self._wait_replicas if behind else 0)
+
+    async def _exchange(self, packed: bytes, count: int) -> list[Any]:
+        """The answers to packed commands, over a connection that is there or else over a new one."""
+        while self._idle:
+            line = self._idle.pop()
+            if not line.is_good:
+                await self._pool.release(line.connection)
+                continue
+            try:
+                answers = await line.exchange(packed, count)
+            except RedisConnectionError:
+                await self._give_up(line.connection)
+                break  # and once more over a new one
+            except BaseException:  # also when cancelled: what was not read yet must not answer somebody else
+                await self._give_up(line.connection)
+                raise
+            self._idle.append(line)
+            return answers
+        return await self._exchange_anew(packed, count)
+
+    async def _exchange_anew(self, packed: bytes, count: int) -> list[Any]:
+        connection = await self._pool.get_connection()  # type: ignore[no-untyped-call]  # redis-py has not annotated it
+        line: Line | None = None
+
+        async def attempt() -> list[Any]:
+            nonlocal line
+            if not Line.suits(connection):
+                return await _exchange(connection, packed, count)
+            await connection.connect()  # nothing, when it is connected
+            line = Line(connection)
+            return await line.exchange(packed, count)
+
+        try:
+            answers: list[Any] = await connection.retry.call_with_retry(attempt, lambda _: connection.disconnect())
+        except BaseException:
+            await self._give_up(connection)
+            raise
+        if line is None:
+            await self._pool.release(connection)
+        else:
+            self._idle.append(line)
+        return answers
+
+    async def _give_up(self, connection: AbstractConnection) -> None:
+        """Close a connection on which something may still be under way."""
+        await connection.disconnect(nowait=True)
+        await self._pool.release(connection)
 
     def _laid_out(self, words: tuple[Any, ...], answer: Any) -> Any:  # noqa: ANN401
         """An answer as redis-py hands it out, also for a cluster: a dictionary for HGETALL, for instance."""
@@ -140,7 +189,7 @@ class SingleSender:
 
 
 async def _exchange(connection: AbstractConnection, packed: bytes, count: int) -> list[Any]:
-    """Send packed commands and read that many answers; an error that is an answer stands in its place."""
+    """What `Line.exchange` does, with redis-py's means: for stores in the memory of this process."""
     await connection.send_packed_command(packed)
     answers: list[Any] = []
     async with asyncio.timeout(SOCKET_SECONDS + (WAIT_MS / 1000)):
@@ -204,21 +253,21 @@ class ClusterSender:
         return answers
 
     async def _send_to(self, node: ClusterNode, commands: Sequence[Command]) -> list[Any]:
-        wait = self._wait_replicas > 0 and any(command.writes for command in commands)
+        behind = proof(commands, self._wait_replicas)
         pipeline = self._client.pipeline(transaction=False)
         for command in commands:
             pipeline.execute_command(*command.words)
-        if wait:
-            pipeline.execute_command("WAIT", self._wait_replicas, WAIT_MS, target_nodes=node)
+        for words in behind:
+            pipeline.execute_command(*words, target_nodes=node)
         try:
             answers = await pipeline.execute(raise_on_error=False, allow_redirections=not self._wait_replicas)
         except FAILURES as error:
             return [error] * len(commands)
         except AttributeError:  # the connection was closed by `aclose` between two steps of redis-py
             return [RedisConnectionError("closed meanwhile")] * len(commands)
-        if wait and any(self._node_of(command) != node for command in commands):
+        if behind and any(self._node_of(command) != node for command in commands):
             answers[-1] = 0  # the keys moved meanwhile, so the WAIT may have gone to another server than they
-        return confirmed(commands, answers, self._wait_replicas if wait else 0)
+        return confirmed(commands, answers, self._wait_replicas if behind else 0)
 
     def _node_of(self, command: Command) -> ClusterNode:
         """The primary that has the key, as far as we know. Raises RedisClusterException when nobody has."""
@@ -233,23 +282,31 @@ class ClusterSender:
             await self._client.type(command.key)
 
 
+def proof(commands: Sequence[Command], wait_replicas: int) -> list[tuple[Any, ...]]:
+    """What is sent behind commands when replicas have to confirm one of them: a mark near its key, and a WAIT."""
+    key = next((command.key for command in commands if command.writes), None)
+    if not wait_replicas or key is None:
+        return []
+    return [("SET", keys.mark(key), ""), ("WAIT", wait_replicas, WAIT_MS)]
+
+
 def confirmed(commands: Sequence[Command], answers: list[Any], wait_replicas: int) -> list[Any]:
-    """The answers to `commands`, writes without enough replicas refused; the last answer is that of WAIT if asked for.
+    """The answers to `commands`, writes without enough replicas refused; those to `proof` come last if asked for.
 
     Raises:
         ServerError: There are more or fewer.
     """
-    if len(answers) != len(commands) + bool(wait_replicas):
+    if len(answers) != len(commands) + (2 if wait_replicas else 0):
         raise ServerError("The store refused an operation.", detail=f"{len(answers)} answers to {len(commands)} calls")
     if not wait_replicas:
         return answers
-    reached = answers[-1]
-    if isinstance(reached, int) and reached >= wait_replicas:
-        return answers[:-1]
+    *answers, marked, reached = answers
+    if not isinstance(marked, Exception) and isinstance(reached, int) and reached >= wait_replicas:
+        return answers
     late = StoreUnavailable("The change did not reach enough replicas.", detail=f"WAIT answered {reached}")
     return [
         late if command.writes and not isinstance(answer, Exception) else answer
-        for command, answer in zip(commands, answers[:-1], strict=True)
+        for command, answer in zip(commands, answers, strict=True)
     ]
 
 
