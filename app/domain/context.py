@@ -9,6 +9,7 @@ from app.domain.access_tokens import AccessTokens
 from app.domain.file_library import FileLibrary
 from app.domain.file_store import FileStore
 from app.domain.links import Links
+from app.domain.patterns import Patterns
 from app.domain.records import Records
 from app.schemas.encoding import encode
 from app.settings import Settings
@@ -26,6 +27,8 @@ class Context:
     randomness: Randomness
     access_tokens: AccessTokens
     links: Links
+    patterns: Patterns | None = None
+    """Of changes to `records`, where there are some."""
     offer: str = field(init=False)
     """Stands for the scopes of the catalog: a decision that the store remembers under it lasts as long as they do."""
 
@@ -41,4 +44,11 @@ class Context:
         other = copy.copy(self)
         object.__setattr__(other, "records", records)
         object.__setattr__(other, "library", library)
+        object.__setattr__(other, "patterns", None)
+        return other
+
+    def drawing_from(self, randomness: Randomness) -> "Context":
+        """The same server with other ids and secrets."""
+        other = copy.copy(self)
+        object.__setattr__(other, "randomness", randomness)
         return other

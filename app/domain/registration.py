@@ -14,13 +14,16 @@ from msgspec.structs import replace
 from app.catalog import CLIENT_ADMIN, Catalog, Scope
 from app.domain import client_metadata, client_objects, credentials, onboarding, registration_fields, standing_grants
 from app.domain.context import Context
+from app.domain.patterns import PatternStore, Said
 from app.domain.records import Change
 from app.domain.registration_fields import Submitted
 from app.domain.registration_files import new_key
+from app.domain.registration_patterns import Kind, kind_of
 from app.domain.texts import is_name
 from app.errors import Conflict, InvalidClientMetadata
-from app.schemas.clients import Client, ClientStatus
-from app.schemas.credentials import Credential
+from app.schemas.clients import ClientStatus
+from app.schemas.documents import document_of
+from app.schemas.encoding import encode
 from app.schemas.registrations import Registration, RegistrationStatus, Requirement, RequirementStatus
 
 MAX_SCOPE_LENGTH = 10_000
@@ -31,10 +34,15 @@ _SCOPE = re.compile(r"[\x21\x23-\x5B\x5D-\x7E]+(?: +[\x21\x23-\x5B\x5D-\x7E]+)*"
 
 @dataclass(frozen=True, slots=True)
 class Registered:
-    """What a registration leads to, as far as its answer shows it."""
+    """What a registration leads to.
 
-    admin: Client
-    credential: Credential
+    Args:
+        client_id: Of the admin Client Object, which is the registration_id.
+        answer: JSON (see `answer_of`).
+    """
+
+    client_id: str
+    answer: bytes
 
 
 async def register(
@@ -61,16 +69,35 @@ async def register(
     )
     about = client_metadata.validate(metadata).submitted()
     registration_id = registration_id or context.randomness.registration_id()
+    said = Said(about, submitted.values)
+    if not submitted.files and (kind := _kind(context, scopes, said)):
+        filling = kind.fill(context.randomness, registration_id, now, said)
+        return Registered(registration_id, await kind.pattern.apply(filling))
     files = await _keep_files(context, registration_id, submitted)
     change = Change(registration_id, now)
-    registered = _plan(context, change, scopes, about, submitted, files)
+    answer = _plan(context, change, scopes, said, files)
     try:
         await context.records.apply(change)
     except Conflict:
         for key in files.values():
             await context.files.delete(key)
         raise
-    return registered
+    return Registered(registration_id, answer)
+
+
+def answer_of(context: Context, admin: dict[str, Any], credential: dict[str, Any]) -> bytes:
+    """What a registration is answered with, in JSON: the admin Client Object with its client_secret.
+
+    Args:
+        context: The server.
+        admin, credential: As they go out.
+
+    Source: CDS-WG1-02 4.3; ambiguities A2.
+    """
+    body = admin | {"client_secret": credential["client_secret"]}
+    if context.catalog.registration.rfc7591_compatible:
+        body["client_secret_expires_at"] = credential["client_secret_expires_at"]
+    return encode(body)
 
 
 def requested_scopes(catalog: Catalog, scope: object) -> list[Scope]:
@@ -105,24 +132,34 @@ async def _keep_files(context: Context, registration_id: str, submitted: Submitt
     return keys
 
 
-def _plan(
-    context: Context,
-    change: Change,
-    scopes: Sequence[Scope],
-    about: Mapping[str, Any],
-    submitted: Submitted,
-    files: dict[str, str],
-) -> Registered:
-    """Put everything into one change. What comes last is listed first, so the admin object follows the others."""
+def _kind(context: Context, scopes: Sequence[Scope], said: Said) -> Kind | None:
+    """The kind of registrations for these scopes that say the like; None when each has to be planned by itself."""
+    if context.patterns is None:
+        return None
+
+    def plan(specimen: Context, change: Change, said: Said) -> bytes:
+        return _plan(specimen, change, scopes, said, {})
+
+    def make(store: PatternStore) -> Kind | None:
+        return kind_of(context, store, said.names, plan)
+
+    return context.patterns.get((*(scope.id for scope in scopes), said.names), make)
+
+
+def _plan(context: Context, change: Change, scopes: Sequence[Scope], said: Said, files: Mapping[str, str]) -> bytes:
+    """Put everything into one change; what it is answered with.
+
+    What comes last is listed first, so the admin object follows the others.
+    """
     registration = Registration(
         registration_id=change.registration_id,
         created=change.now,
         modified=change.now,
         status=RegistrationStatus.ACTIVE,
         scope=" ".join(scope.id for scope in scopes),
-        client_metadata=dict(about),
-        field_values=submitted.values,
-        field_files=files,
+        client_metadata=dict(said.client_metadata),
+        field_values=dict(said.field_values),
+        field_files=dict(files),
         requirements=_ask(context, change, scopes),
     )
     number = 1
@@ -137,7 +174,7 @@ def _plan(
     change.create(replace(registration, next_client=number))
     onboarding.welcome(context, change)
     change.event("registration.created", change.registration_id)
-    return Registered(admin, credential)
+    return answer_of(context, document_of(admin), document_of(credential))
 
 
 def _ask(context: Context, change: Change, scopes: Sequence[Scope]) -> dict[str, Requirement]:

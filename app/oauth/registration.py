@@ -6,9 +6,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from app.domain import registration, registration_repeats
-from app.domain.context import Context
 from app.domain.repeats import HEADER
-from app.schemas.documents import document_of
 from app.web.access import note_client
 from app.web.answers import json_answer
 from app.web.bodies import read_json
@@ -40,20 +38,13 @@ async def _register_once(request: Request[State], metadata: dict[str, Any], key:
         return _created(request, registered)
     note_client(request, registered)
     made = await registration_repeats.read_answer(context, registered, now=now)
-    return _answer(context, made.admin, made.credential)
+    return json_answer(registration.answer_of(context, made.admin, made.credential), status=201)
 
 
 def _created(request: Request[State], registered: registration.Registered) -> Response:
-    note_client(request, registered.admin.client_id)
+    note_client(request, registered.client_id)
     request.state["metrics"].registered("api")
-    return _answer(request.state["context"], document_of(registered.admin), document_of(registered.credential))
-
-
-def _answer(context: Context, admin: dict[str, Any], credential: dict[str, Any]) -> Response:
-    body = admin | {"client_secret": credential["client_secret"]}
-    if context.catalog.registration.rfc7591_compatible:
-        body["client_secret_expires_at"] = credential["client_secret_expires_at"]  # ambiguities A2
-    return json_answer(body, status=201)
+    return json_answer(registered.answer, status=201)
 
 
 routes = [Route("/oauth/register", {"POST": register}, errors=ErrorStyle.OAUTH, limit=Limit.REGISTRATION)]

@@ -121,9 +121,9 @@ class RedisRecords:
 
     async def apply(self, change: Change) -> None:
         """See `Records.apply`."""
-        await self._write(change.registration_id, self._writer.arguments(change))
+        await self.write(change.registration_id, self._writer.arguments(change))
 
-    async def _write(self, registration_id: str, arguments: tuple[bytes, ...]) -> None:
+    async def write(self, registration_id: str, arguments: tuple[bytes, ...]) -> None:
         """Run `apply.lua`. Raises Conflict."""
         shard = registration_id[:2]
         script_keys = [keys.prefix(registration_id), keys.events(shard), keys.shard(shard)]

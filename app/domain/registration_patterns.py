@@ -1,0 +1,146 @@
+"""Registrations by their pattern (see `app.domain.patterns`): what differs from one of a kind to the next.
+
+Of one kind are registrations for the same scopes that say something about the Client under the same names. They differ
+in the ids and secrets that are drawn at random, in what follows from those (digests, the keys of standing Grants), in
+what is said under the names, and in their time.
+"""
+
+from collections.abc import Callable, Sequence
+from datetime import UTC, datetime
+from typing import Final, NamedTuple
+
+from app.crypto.tokens import Randomness, digest
+from app.domain.context import Context
+from app.domain.patterns import Filling, Pattern, PatternStore, Said, Specimen
+from app.domain.records import Change
+from app.domain.standing_grants import Entry, standing_key
+from app.schemas.credentials import Credential
+from app.schemas.grants import Grant
+
+Plan = Callable[[Context, Change, Said], bytes]
+"""Puts a registration into a change; what it is answered with."""
+
+_MOMENTS: Final = (datetime(2002, 2, 2, 2, 2, 2, tzinfo=UTC), datetime(2003, 4, 5, 6, 7, 8, tzinfo=UTC))
+"""Of the two specimens."""
+
+
+class Standing(NamedTuple):
+    """What the key of a standing Grant is made of; the client_id without its registration_id."""
+
+    client: str
+    scope: str
+    details: Sequence[Entry]
+
+
+class Shape(NamedTuple):
+    """What fillings of a kind are made of."""
+
+    drawn: Sequence[str]
+    """What is drawn at random, in this order: `client_secret`, `link_key`, or the letter of an id."""
+    secrets: Sequence[tuple[int, int]]
+    """Where in the texts of a filling the Credentials are, and where their secrets."""
+    standing: Sequence[Standing]
+
+    def filling(self, registration_id: str, now: datetime, drawn: Sequence[str], said: Said) -> Filling:
+        """A filling with what was drawn for it."""
+        texts = [registration_id, *drawn]
+        secrets = [(f"{registration_id}-{texts[credential]}", texts[secret]) for credential, secret in self.secrets]
+        texts += [digest(secret) for _, secret in secrets]
+        texts += [standing_key(f"{registration_id}{one.client}", one.scope, one.details) for one in self.standing]
+        return Filling(registration_id, now, texts, secrets, said)
+
+
+class Kind(NamedTuple):
+    """A kind of registrations."""
+
+    pattern: Pattern
+    shape: Shape
+
+    def fill(self, randomness: Randomness, registration_id: str, now: datetime, said: Said) -> Filling:
+        """What the next one differs in."""
+        drawn = [_draw(randomness, registration_id, what) for what in self.shape.drawn]
+        return self.shape.filling(registration_id, now, drawn, said)
+
+
+class Specimens(Randomness):
+    """Draws texts that are in no other change than the one that they are drawn for, and remembers them.
+
+    Args:
+        letter: Tells the specimens of one change from those of another.
+    """
+
+    def __init__(self, letter: str) -> None:
+        self.letter = letter
+        self.drawn: dict[str, str] = {}
+        """What each text is, as in a Shape."""
+
+    def registration_id(self) -> str:
+        """See `Randomness.registration_id`."""
+        return f"00{self.letter}registered"
+
+    def object_id(self, registration_id: str, kind: str) -> str:
+        """See `Randomness.object_id`."""
+        return f"{registration_id}-{self._draw(kind, f'{kind}{self.letter}object')}"
+
+    def client_secret(self) -> str:
+        """See `Randomness.client_secret`."""
+        return self._draw("client_secret", f"{self.letter}-specimen-of-a-secret-")
+
+    def link_key(self) -> str:
+        """See `Randomness.link_key`."""
+        return self._draw("link_key", f"{self.letter}-specimen-of-a-key-")
+
+    def said(self, names: tuple[tuple[str, ...], tuple[str, ...]]) -> Said:
+        """Something under each of these names."""
+        return Said(*({name: f"{self.letter} says {name} in {part}" for name in names[part]} for part in (0, 1)))
+
+    def _draw(self, what: str, beginning: str) -> str:
+        text = f"{beginning}{len(self.drawn):03d}"
+        self.drawn[text] = what
+        return text
+
+
+def kind_of(
+    context: Context, store: PatternStore, names: tuple[tuple[str, ...], tuple[str, ...]], plan: Plan
+) -> Kind | None:
+    """The kind of registrations that a plan makes of what is said under these names; None when there is no pattern."""
+    (one, shape), (other, same) = (
+        _specimen(context, Specimens(letter), now, names, plan) for letter, now in zip("xy", _MOMENTS, strict=True)
+    )
+    pattern = store.pattern(one, other) if shape == same else None
+    return Kind(pattern, shape) if pattern else None
+
+
+def _specimen(
+    context: Context, specimens: Specimens, now: datetime, names: tuple[tuple[str, ...], tuple[str, ...]], plan: Plan
+) -> tuple[Specimen, Shape]:
+    registration_id, said = specimens.registration_id(), specimens.said(names)
+    change = Change(registration_id, now)
+    answer = plan(context.drawing_from(specimens), change, said)
+    places = {text: place for place, text in enumerate(specimens.drawn, 1)}
+    made = [put.object for put in change.puts]
+    shape = Shape(
+        list(specimens.drawn.values()),
+        [
+            (places[one.credential_id.removeprefix(f"{registration_id}-")], places[str(one.client_secret)])
+            for one in made
+            if isinstance(one, Credential)
+        ],
+        [
+            Standing(one.client_id.removeprefix(registration_id), one.scope, one.authorization_details)
+            for one in made
+            if isinstance(one, Grant)
+        ],
+    )
+    return Specimen(shape.filling(registration_id, now, list(specimens.drawn), said), change, answer), shape
+
+
+def _draw(randomness: Randomness, registration_id: str, what: str) -> str:
+    """Draw once more what was drawn for the specimens; of an id, what comes after the registration_id."""
+    match what:
+        case "client_secret":
+            return randomness.client_secret()
+        case "link_key":
+            return randomness.link_key()
+        case letter:
+            return randomness.object_id(registration_id, letter).rpartition("-")[2]
