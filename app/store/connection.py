@@ -150,6 +150,16 @@ class Connection:
         """Run one plain command on one key. Raises as `run` does."""
         return await self._call_traced(name, Command((name, key, *args), writes, key))
 
+    def by_server(self, keys: Iterable[str]) -> list[list[str]]:
+        """The keys, those together that are at the same server as far as we know. Raises StoreUnavailable."""
+        found: dict[str, list[str]] = {}
+        try:
+            for key in keys:
+                found.setdefault(self._sender.place(Command((), writes=False, key=key)), []).append(key)
+        except FAILURES as error:
+            raise refusal(error) from error
+        return list(found.values())
+
     async def info(self, section: str) -> list[dict[str, Any]]:
         """What each primary says about itself (INFO); its own round trip. Raises as `run` does."""
         try:

@@ -34,6 +34,7 @@ Of a shard, `{3f}`, and written with the objects that they list:
 | `:d:…` | sorted set | full ids by position (see `app.store.shard_indexes`) |
 | `:words` | sorted set | in alphabetical order: the words by which registrations are found (see `words.lua`) |
 | `:due` | sorted set | full ids of Grants, Credentials and Messages by the second at which something has to be done |
+| `:mark` | string | nothing; it is written behind changes that replicas have to confirm, whatever is in the braces |
 
 Users belong to no registration;
 `{3f}:session:…` and `{3f}:sign-in:…` (strings) and `{3f}:user:…` (sorted set: grant_ids that the user authorized) are
@@ -51,6 +52,12 @@ share a file by hand now and then, and Clients never get there, because they rea
 """
 
 SHARDS = tuple(f"{number:02x}" for number in range(256))
+
+
+def mark(key: str) -> str:
+    """A key in the same slot with nothing in it, which may be written at any time (see `app.store.pipelines`)."""
+    tag, closed, _ = key.partition("}")
+    return f"{tag}}}:mark" if closed else f"{{{key}}}:mark"
 
 
 def prefix(registration_id: str) -> str:

@@ -21,12 +21,18 @@ import structlog
 
 from app.domain.audit_chain import BEGINNING, ORIGIN, Link, Sealed, seal
 from app.domain.feed import Actor, AuditEntry
+from app.errors import ServerError
 from app.schemas.encoding import encode
 from app.store import keys
 from app.store.connection import Connection, Script
 
+_READ: Final = Script.load("feed_read")
+_READ_SLOTS: Final = Script("feed_read_slots", f"#!lua flags=allow-cross-slot-keys\n{_READ.source}")
+"""The same for sources in several slots of one server of a cluster."""
+
 SCRIPTS = (
-    Script.load("feed_read"),
+    _READ,
+    _READ_SLOTS,
     Script.load("feed_relay", writes=True),
     Script.load("feed_trim", writes=True),
 )
@@ -166,15 +172,35 @@ class Relay:
         """What is new in all sources, in the order in which it happened as far as their clocks agree."""
         if self._places is None:
             await self._look()
-        places = self._places or {}
-        groups = [[source] for source in SOURCES] if self._connection.is_cluster else [list(SOURCES)]
-        calls = (
-            self._connection.run("feed_read", group, of_each, *(places.get(one, BEFORE_ALL) for one in group))
-            for group in groups
-        )
-        answers = await asyncio.gather(*calls)
-        found = [entry for answer in answers for stream in answer for entry in self._entries_of(*stream)]
+        if not self._connection.is_cluster:
+            streams = await self._read_some("feed_read", SOURCES, of_each)
+        else:
+            streams = await self._read_servers(of_each)
+        found = [entry for stream in streams for entry in self._entries_of(*stream)]
         return sorted(found, key=lambda one: place_order(one.place))
+
+    async def _read_servers(self, of_each: int) -> list[Any]:
+        """Likewise of a cluster: every server is asked once for all that it has, and has to have it for good.
+
+        What is taken from a source that its replicas do not have yet, and that a failover then forgets, would have
+        happened for whoever follows the feed and for nobody else; and what happens then might be passed over.
+        """
+        try:
+            groups = self._connection.by_server(SOURCES)
+            calls = [self._read_some("feed_read_slots", group, of_each) for group in groups]
+            streams = [stream for answer in await asyncio.gather(*calls) for stream in answer]
+        except ServerError:  # slots have moved to another server, which is found when they are asked for one by one
+            calls = [self._read_some("feed_read", [source], of_each) for source in SOURCES]
+            streams = [stream for answer in await asyncio.gather(*calls) for stream in answer]
+        sources = [source.decode() for source, *_ in streams]
+        await asyncio.gather(*(self._connection.command("EXISTS", source, writes=True) for source in sources))
+        return streams
+
+    async def _read_some(self, script: str, sources: Sequence[str], of_each: int) -> Sequence[Any]:
+        places, several = self._places or {}, "1" if script == "feed_read_slots" else ""
+        pairs = [part for source in sources for part in (source, places.get(source, BEFORE_ALL))]
+        streams: Sequence[Any] = await self._connection.run(script, [sources[0]], of_each, several, *pairs)
+        return streams
 
     def _entries_of(self, source: bytes, has_gap: int, entries: Sequence[Any]) -> Iterator[Happened]:
         name = source.decode()

@@ -19,7 +19,8 @@ from app.store.records import RedisRecords, token_facts
 SCRIPTS = (
     Script.load("issue", writes=True),
     Script.load("stand", writes=True),
-    Script.load("inspect", prelude="access", writes=True),
+    Script.load("inspect", prelude="access"),
+    Script.load("inspect", prelude="access", writes=True)._replace(name="revoke"),
     Script.load("show", prelude="access"),
 )
 
@@ -116,7 +117,7 @@ class RedisTokens:
     async def _inspect(self, login: Login, reference: str, now: datetime, *, delete: bool) -> list[Any]:
         own = registration_of_reference(reference) == login.registration_id
         answer: list[Any] = await self._connection.run(
-            "inspect",
+            "revoke" if delete else "inspect",
             [keys.prefix(login.registration_id)],
             indexes.local(login.client_id),
             login.secret_digest if isinstance(login, ClientLogin) else "",

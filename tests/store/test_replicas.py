@@ -12,17 +12,20 @@ from typing import Any, TypeVar
 import pytest
 from redis import Redis
 
-from app.domain.records import Access, Once, Wanted
+from app.domain.records import Access, Change, Once, Wanted
+from app.domain.tokens import ClientLogin, NotIssued
 from app.errors import StoreUnavailable
+from app.main import SCRIPTS
 from app.schemas.clients import Client
 from app.schemas.registrations import Registration
 from app.store import keys
-from app.store import records as record_scripts
 from app.store.connect import connect
 from app.store.connection import Connection
 from app.store.documents import Documents
+from app.store.feed import RedisFeed
 from app.store.records import RedisRecords
 from app.store.repeats import RedisRepeats
+from app.store.tokens import RedisTokens
 from tests.factories import BASE, NOW, RANDOM, new_registration
 from tests.patience import SECONDS
 from tests.stores import PRIMARIES, SLOTS, STEADY_MS, Servers, start_cluster, start_sentinel, wait_until
@@ -57,7 +60,7 @@ async def opened(servers: Servers, wait_replicas: int = 1) -> AsyncIterator[Redi
     """Records that confirm a change when that many replicas have it."""
     store = await connect(servers.url, wait_replicas=wait_replicas)
     connection = Connection(store.client, wait_replicas=store.wait_replicas)
-    await connection.load(record_scripts.SCRIPTS)
+    await connection.load(SCRIPTS)
     try:
         yield RedisRecords(connection, Documents(BASE), sealer=None)
     finally:
@@ -74,6 +77,14 @@ def asleep(servers: Servers, number: int) -> Iterator[None]:
         yield
     finally:
         os.kill(pid, signal.SIGCONT)
+
+
+@contextmanager
+def not_confirming(servers: Servers, number: int) -> Iterator[None]:
+    """A replica that sleeps, and nobody who waits long for it."""
+    with asleep(servers, number), pytest.MonkeyPatch.context() as patch:
+        patch.setattr("app.store.pipelines.WAIT_MS", 50)
+        yield
 
 
 async def register(records: RedisRecords, fits: Callable[[str], bool] = lambda _: True) -> str:
@@ -103,9 +114,10 @@ async def eventually(action: Callable[..., Awaitable[T]], *args: Any) -> T:
 
 
 def primary_of(servers: Servers, rid: str) -> int:
-    """The number of the process that has a registration at the beginning."""
+    """The number of the process that has a registration, or the feed, at the beginning."""
+    key = keys.FEED if rid == "feed" else keys.prefix(rid)
     with contextlib.closing(Redis(port=servers.ports[0])) as redis:
-        return redis.execute_command("CLUSTER KEYSLOT", keys.prefix(rid)) * PRIMARIES // SLOTS
+        return redis.execute_command("CLUSTER KEYSLOT", key) * PRIMARIES // SLOTS
 
 
 async def test_behind_a_sentinel_a_change_without_a_replica_is_refused_and_reads_go_on(sentinel):
@@ -125,7 +137,7 @@ async def test_what_a_repeated_request_finds_is_confirmed_by_replicas_before_it_
         change.puts = [put for put in change.puts if not hasattr(put.object, "credential_id")]
         change.once = Once("key", "fingerprint", Registration)
         rid = change.registration_id
-        with asleep(sentinel, 1):
+        with not_confirming(sentinel, 1):
             with pytest.raises(StoreUnavailable, match="replicas"):
                 await records.apply(change)
             with pytest.raises(StoreUnavailable, match="replicas"):
@@ -133,6 +145,76 @@ async def test_what_a_repeated_request_finds_is_confirmed_by_replicas_before_it_
 
         found = await eventually(repeats.find, rid, "key")
         assert found.fingerprint == "fingerprint"
+
+
+async def test_what_a_change_finds_done_is_confirmed_by_replicas_too(sentinel):
+    """Whoever repeats a request that was refused must not be told that it is done because it left a trace."""
+    async with opened(sentinel) as records:
+        with not_confirming(sentinel, 1):
+            with pytest.raises(StoreUnavailable, match="replicas"):
+                await records.connection.command("DEL", "done", writes=True)
+            with pytest.raises(StoreUnavailable, match="replicas"):
+                await records.connection.command("DEL", "done", writes=True)
+
+        assert await eventually(delete, records) == 0
+
+
+async def delete(records: RedisRecords) -> int:
+    return await records.connection.command("DEL", "done", writes=True)
+
+
+async def test_an_introspection_is_a_read_and_a_revocation_is_none(sentinel):
+    async with opened(sentinel) as records:
+        tokens, rid = RedisTokens(records), await eventually(register, records)
+        nobody = ClientLogin(registration_id=rid, client_id=rid, secret_digest="nobody's")
+        with not_confirming(sentinel, 1):
+            with pytest.raises(StoreUnavailable, match="replicas"):
+                await tokens.revoke(nobody, "", now=NOW)
+            found = await tokens.inspect(nobody, "", now=NOW)
+
+        assert found is NotIssued.REFUSED
+
+
+async def test_events_are_acted_on_when_replicas_have_them_also_by_those_who_ask_again(sentinel):
+    async with opened(sentinel) as records:
+        feed = RedisFeed(records.connection)
+        with not_confirming(sentinel, 1):
+            with pytest.raises(StoreUnavailable, match="replicas"):
+                await register(records)
+            with pytest.raises(StoreUnavailable, match="replicas"):
+                await feed.relay()
+            for _ in range(2):
+                with pytest.raises(StoreUnavailable, match="replicas"):
+                    await feed.take("webhooks", "one")
+
+        taken = await eventually(feed.take, "webhooks", "one")
+        assert {event.type for event in taken} == {"registration.created"}
+
+
+async def test_in_a_cluster_nothing_reaches_the_feed_that_the_replica_of_its_shard_does_not_have(steady_cluster):
+    home = primary_of(steady_cluster, "feed")
+    async with opened(steady_cluster) as records:
+        feed = RedisFeed(records.connection)
+        rid = await eventually(register, records, lambda other: primary_of(steady_cluster, other) != home)
+        await eventually(feed.relay)
+        (latest,) = await feed.latest_events(limit=1)
+        with not_confirming(steady_cluster, PRIMARIES + primary_of(steady_cluster, rid)):
+            with pytest.raises(StoreUnavailable, match="replicas"):
+                await records.apply(happening(rid))
+            with pytest.raises(StoreUnavailable, match="replicas"):
+                await feed.relay()
+            assert await feed.latest_events(limit=1) == [latest]
+        await eventually(feed.relay)
+
+        (event,) = await feed.events(after=latest.id)
+        assert event.object_id == f"{rid}-m1"
+
+
+def happening(rid: str) -> Change:
+    """A change that does nothing but happen."""
+    change = Change(rid, NOW)
+    change.event("message.created", f"{rid}-m1")
+    return change
 
 
 async def test_more_replicas_than_there_are_refuse_every_change(sentinel):
