@@ -27,7 +27,7 @@ from app.domain.records import Access, Stored, Wanted
 from app.errors import NotFound, Refusal, ServerError, StoreUnavailable
 from app.schemas.clients import Client
 from app.schemas.credentials import Credential
-from app.schemas.registrations import Registration, RequirementStatus
+from app.schemas.registrations import Registration
 from app.web.answers import Answer
 from app.web.routing import Endpoint, Route
 from app.web.state import State
@@ -132,15 +132,7 @@ def _ask_enable(_: Catalog, case: Case) -> Question:
 def _ask_approve(catalog: Catalog, case: Case) -> Question:
     internal = case.client.internal if case.client else None
     scopes = client_objects.scopes_of(catalog, internal.assigned_scope if internal else "")
-    steps = client_objects.onboarding_steps(catalog, scopes)
-    fields, required = catalog.registration_fields, case.registration.requirements
-    left = [
-        one
-        for one in steps
-        if fields[one].type != "internal_review"
-        and one in required
-        and required[one].status is not RequirementStatus.MET
-    ]
+    left = client_objects.steps_left(catalog, scopes, case.registration)
     names = ", ".join(scope.name for scope in scopes)
     passed = (
         f"These onboarding steps are not met, and you pass over them: {', '.join(left)}. They stay open."

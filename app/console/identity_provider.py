@@ -3,6 +3,7 @@
 Source: OpenID Connect Core 1.0 3.1.2; RFC 9700 2.1.
 """
 
+from dataclasses import replace
 from typing import Final
 
 from starlette.requests import Request
@@ -12,7 +13,7 @@ from app.console.shell import SIGN_IN_PATH, console_route
 from app.domain import oidc, operator_sign_in
 from app.domain.authorization_store import SignInAttempt
 from app.domain.oidc import IdentityProvider
-from app.errors import MethodNotAllowed, NotFound, SignInStopped
+from app.errors import NotFound, SignInStopped
 from app.web.answers import Answer
 from app.web.browser import browser_of, remember_browser
 from app.web.pages import redirect
@@ -42,10 +43,8 @@ async def start(request: Request[State]) -> Answer:
 async def come_back(request: Request[State]) -> Answer:
     """GET of the redirect URI: the operator is signed in, or is told why not.
 
-    HEAD is refused: whoever tries a link out would use its `state` up.
+    There is no HEAD, which would use the `state` of a link up.
     """
-    if request.method == "HEAD":
-        raise MethodNotAllowed(("GET", "OPTIONS"))
     state, provider, browser = request.state, _provider(request), browser_of(request)
     answer, now = read_answer(request), state["now"]()
     attempt = await oidc.attempt_of(state["users"], answer, browser_digest=browser.digest, now=now, console=True)
@@ -73,5 +72,5 @@ def _provider(request: Request[State]) -> IdentityProvider:
 
 routes = [
     console_route(f"{SIGN_IN_PATH}/oidc", GET=start),
-    console_route(CALLBACK_PATH, GET=come_back),
+    replace(console_route(CALLBACK_PATH, GET=come_back), head=False),
 ]

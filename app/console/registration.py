@@ -78,7 +78,7 @@ async def _page(
         clients=registration_views.clients(dossier, catalog),
         submitted=registration_views.submitted(acting.context, registration, home),
         metadata=wording.attributes(registration.client_metadata),
-        waiting=registration_views.threads(dossier.waiting),
+        waiting=registration_views.threads(dossier.waiting)[::-1],
         threads=threads[:10],
         has_more_messages=len(dossier.messages) == RECENT or len(threads) > 10,  # noqa: PLR2004 -- a short list
         credentials=registration_views.credentials(dossier, now),

@@ -9,7 +9,7 @@ from typing import Any
 
 from msgspec import UNSET
 
-from app.catalog import CLIENT_ADMIN, GRANT_ADMIN, Catalog, Scope
+from app.catalog import CLIENT_ADMIN, GRANT_ADMIN, Catalog, Scope, field_title
 from app.domain.context import Context
 from app.domain.records import Change
 from app.schemas.clients import Client, ClientInternal, ClientStatus
@@ -36,6 +36,18 @@ def onboarding_steps(catalog: Catalog, scopes: Iterable[Scope]) -> list[str]:
     """The ids of the registration fields that are done after the registration, in the order of the scopes' lists."""
     ids = dict.fromkeys(field_id for scope in scopes for field_id in scope.registration_requirements)
     return [field_id for field_id in ids if catalog.registration_fields[field_id].type != "registration_field"]
+
+
+def steps_left(catalog: Catalog, scopes: Iterable[Scope], registration: Registration) -> list[str]:
+    """What people call the onboarding steps that a Client still has to take for these scopes; reviews are ours."""
+    fields, required = catalog.registration_fields, registration.requirements
+    return [
+        field_title(step)
+        for step in onboarding_steps(catalog, scopes)
+        if fields[step].type != "internal_review"
+        and step in required
+        and required[step].status is not RequirementStatus.MET
+    ]
 
 
 def is_ready_for_production(catalog: Catalog, scopes: Sequence[Scope], registration: Registration) -> bool:

@@ -10,6 +10,7 @@ from typing import Final
 
 from msgspec import UNSET
 
+from app.catalog import field_title
 from app.crypto.tokens import local_id
 from app.domain import client_objects
 from app.domain.context import Context
@@ -76,15 +77,8 @@ async def _production(context: Context, access: Access, question: Message, regis
 def _left_open(context: Context, internal: object, registration: Registration) -> str:
     """A warning about onboarding steps that the approval passes over."""
     scopes = client_objects.scopes_of(context.catalog, str(getattr(internal, "assigned_scope", "")))
-    fields = context.catalog.registration_fields
-    open_steps = [
-        field_id
-        for field_id in client_objects.onboarding_steps(context.catalog, scopes)
-        if fields[field_id].type != "internal_review"
-        and (step := registration.requirements.get(field_id)) is not None
-        and step.status is not RequirementStatus.MET
-    ]
-    return f" Onboarding steps that are not met: {listed(open_steps)}." if open_steps else ""
+    left = client_objects.steps_left(context.catalog, scopes, registration)
+    return f" Onboarding steps that are not met: {listed(left)}." if left else ""
 
 
 def _grants(context: Context, access: Access, question: Message) -> Effects:
@@ -129,11 +123,12 @@ async def _steps(context: Context, access: Access, exchange: Exchange) -> Effect
     if requirement is None:
         return {}
     ready = await _ready_when_met(context, access, exchange.registration, field_id)
+    step = field_title(field_id)
     also = f" It is the last one, so the production Client Object for {listed(ready)} is created." if ready else ""
     return {
-        MessageStatus.COMPLETE: f"Marks the onboarding step {field_id} as met, and tells the Client.{also}",
-        MessageStatus.REJECTED: f"Marks the onboarding step {field_id} as rejected. The Client reads your reason.",
-        MessageStatus.OPEN: f"Hands the onboarding step {field_id} back to the Client, who has to take it again.",
+        MessageStatus.COMPLETE: f"Marks the onboarding step {step} as met, and tells the Client.{also}",
+        MessageStatus.REJECTED: f"Marks the onboarding step {step} as rejected. The Client reads your reason.",
+        MessageStatus.OPEN: f"Hands the onboarding step {step} back to the Client, who has to take it again.",
     }
 
 

@@ -6,7 +6,6 @@ from starlette.responses import Response
 from app.domain import authorization
 from app.domain.authorization import SentBack
 from app.domain.authorization_parameters import Parameters
-from app.errors import MethodNotAllowed
 from app.oauth.visits import path_of
 from app.web.access import note_client
 from app.web.bodies import query_pairs, read_form_pairs
@@ -16,9 +15,7 @@ from app.web.state import State
 
 
 async def get_authorize(request: Request[State]) -> Response:
-    """GET, as a Client sends its users. HEAD is refused: whoever tries a link out would use its `request_uri` up."""
-    if request.method == "HEAD":
-        raise MethodNotAllowed(("GET", "OPTIONS", "POST"))
+    """GET, as a Client sends its users; no HEAD, which would use the `request_uri` of a link up."""
     return await _begin(request, Parameters.of(query_pairs(request)))
 
 
@@ -40,5 +37,6 @@ routes = [
         {"GET": get_authorize, "POST": post_authorize},
         errors=ErrorStyle.PAGE,
         limit=Limit.ANONYMOUS,
+        head=False,
     ),
 ]

@@ -13,7 +13,7 @@ from starlette.requests import Request
 from app.domain import oidc
 from app.domain.authorization_store import SignInAttempt
 from app.domain.oidc import IdentityProvider
-from app.errors import InvalidRequest, MethodNotAllowed, NotFound, SignInFailed, SignInStopped
+from app.errors import InvalidRequest, NotFound, SignInFailed, SignInStopped
 from app.oauth import sign_in, visits
 from app.web import sessions
 from app.web.answers import Answer
@@ -46,10 +46,8 @@ async def start(request: Request[State]) -> Answer:
 async def come_back(request: Request[State]) -> Answer:
     """GET of the redirect URI: the user is signed in, or is told why not.
 
-    HEAD is refused: whoever tries a link out would use its `state` up.
+    There is no HEAD, which would use the `state` of a link up.
     """
-    if request.method == "HEAD":
-        raise MethodNotAllowed(("GET", "OPTIONS"))
     state, provider, browser = request.state, _provider(request), browser_of(request)
     answer, now = read_answer(request), state["now"]()
     attempt = await oidc.attempt_of(state["users"], answer, browser_digest=browser.digest, now=now)
@@ -112,5 +110,5 @@ routes = [
         limit=Limit.ANONYMOUS,
     ),
     Route(f"{sign_in.SIGN_IN_PATH}/oidc", {"GET": start}, errors=ErrorStyle.PAGE, limit=Limit.ANONYMOUS),
-    Route(CALLBACK_PATH, {"GET": come_back}, errors=ErrorStyle.PAGE, limit=Limit.ANONYMOUS),
+    Route(CALLBACK_PATH, {"GET": come_back}, errors=ErrorStyle.PAGE, limit=Limit.ANONYMOUS, head=False),
 ]

@@ -12,7 +12,7 @@ from app.domain import repeats
 from app.domain.audit import acting_as
 from app.domain.context import Context
 from app.domain.records import Access, AnyObject, Stored, Wanted
-from app.domain.texts import is_name, one_of
+from app.domain.texts import is_name, listed
 from app.domain.times import parse_datetime, whole_seconds
 from app.errors import InvalidRequest, NotFound
 from app.schemas.clients import Client
@@ -98,7 +98,7 @@ def refuse_other_fields(submitted: Body, known: Iterable[str]) -> None:
     for name in submitted:
         if name not in accepted:
             named = name if is_name(name) else None
-            raise InvalidRequest(f"The body may have {one_of(accepted)}, and nothing else.", field=named)
+            raise InvalidRequest(f"The body may have {listed(accepted)}, and nothing else.", field=named)
 
 
 def refuse_other_parameters(request: Request[State], *known: str) -> None:
@@ -106,7 +106,7 @@ def refuse_other_parameters(request: Request[State], *known: str) -> None:
     for name in request.query_params:
         if name not in known:
             named = name if is_name(name) else None
-            raise InvalidRequest(f"The query may have {one_of(sorted(known))}, and nothing else.", field=named)
+            raise InvalidRequest(f"The query may have {listed(sorted(known))}, and nothing else.", field=named)
 
 
 def text(submitted: Body, name: str, default: str | None = None) -> str:

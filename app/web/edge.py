@@ -139,6 +139,8 @@ class Edge:
             await asking
 
     def _error_answer(self, refusal: Refusal, style: ErrorStyle, facts: Facts, scope: Scope) -> Answer:
+        if not facts.route and b"text/html" in headers_of(scope).get(b"accept", b""):
+            style = ErrorStyle.PAGE  # somebody has followed or typed a link that leads nowhere
         if style is ErrorStyle.PAGE and ERROR_PAGE in scope:
             own: ErrorPage = scope[ERROR_PAGE]
             return own(refusal)
@@ -172,7 +174,7 @@ class Edge:
 
 def _endpoint(route: Route, method: str) -> Endpoint:
     """What answers a request to a route. Raises MethodNotAllowed when nothing does."""
-    endpoint = route.endpoints.get("GET" if method == "HEAD" else method)
+    endpoint = route.endpoints.get("GET" if method == "HEAD" and route.head else method)
     if endpoint:
         return endpoint
     if method == _OPTIONS:

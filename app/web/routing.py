@@ -43,6 +43,7 @@ class Route:
     Args:
         path: As in the metadata, with `{name}` for a segment that is a parameter.
         endpoints: By method; GET serves HEAD too.
+        head: Unless this is False, because a GET uses something up that whoever only tries a link out should leave.
         app: A raw ASGI application instead of endpoints, for documents that are encoded at the start.
     """
 
@@ -51,12 +52,13 @@ class Route:
     app: ASGIApp | None = None
     errors: ErrorStyle = ErrorStyle.PROBLEM
     limit: Limit = Limit.NONE
+    head: bool = True
 
     @property
     def methods(self) -> tuple[str, ...]:
         """What `Allow` says."""
         named = set(self.endpoints) or {"GET"}
-        return tuple(sorted(named | ({"HEAD"} if "GET" in named else set()) | {"OPTIONS"}))
+        return tuple(sorted(named | ({"HEAD"} if "GET" in named and self.head else set()) | {"OPTIONS"}))
 
 
 class RouteTable:

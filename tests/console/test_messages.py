@@ -176,7 +176,7 @@ async def test_a_production_request_says_beforehand_what_approving_does(server: 
 
     page = await admin.open(path_of(request))
     assert "Creates the production Client Object for ple_customer_data and its first Credential" in page.text
-    assert "Onboarding steps that are not met: data_terms." in page.text
+    assert "Onboarding steps that are not met: Data terms." in page.text
 
     await admin.choose(page, "/decision", {"status": "complete"})
     listing = (await client.get("/cds-api/v1/clients")).json()["clients"]

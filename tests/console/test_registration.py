@@ -106,7 +106,7 @@ async def test_production_access_can_be_given_whatever_is_open(server: Server, a
     ask = f"/console/registrations/{sandbox['client_id']}/approve"
 
     page = await admin.open(ask)
-    assert "you pass over them: contact_check, portal_account, insurance_form, setup_fee" in page.text
+    assert "you pass over them: Contact check, Portal account, Insurance form, Setup fee" in page.text
     page = await admin.press(page, "Give production access", description="A pilot.")
 
     assert "in production as" in page.text

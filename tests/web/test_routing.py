@@ -8,6 +8,7 @@ from starlette.responses import Response
 
 from app.web.routing import Route, RouteTable
 from tests.conftest import MakeServer, Server
+from tests.html_pages import View
 
 CLIENTS = "/cds-api/v1/clients"
 REGISTER = "/oauth/register"
@@ -123,6 +124,24 @@ async def test_an_unknown_path_is_404_for_every_method(server: Server, path: str
         assert answer.status_code == 404, (method, path)
         assert answer.headers["content-type"] == "application/problem+json"
         assert "x:" not in {name.lower() for name in answer.headers}
+
+
+@pytest.mark.parametrize("path", ["/docs/scope", "/console/inbox", "/registre", "/oauth/authorise"])
+async def test_whoever_follows_a_wrong_link_in_a_browser_gets_a_page(server: Server, path: str) -> None:
+    answer = await server.http.get(path, headers={"accept": "text/html,application/xhtml+xml,*/*;q=0.8"})
+
+    assert answer.status_code == 404
+    page = View(answer)
+    assert "There is nothing here" in page.text
+    assert page.links["To the first page"]["href"] == "/"
+
+
+@pytest.mark.parametrize("path", ["/oauth/authorize", "/oauth/oidc/callback", "/console/oidc/callback"])
+async def test_trying_a_link_out_with_head_uses_nothing_up_and_allow_says_so(server: Server, path: str) -> None:
+    answers = [await server.http.request(method, path) for method in ("HEAD", "PROPFIND", "OPTIONS")]
+
+    assert [answer.status_code for answer in answers] == [405, 405, 204]
+    assert {"HEAD" in answer.headers["allow"] for answer in answers} == {False}
 
 
 @pytest.mark.parametrize(
