@@ -14,10 +14,11 @@ from app.conformance import Options, Report, Status, run
 from app.conformance.operator_api import OperatorApi
 from app.main import Parts, Service
 from app.settings import Settings
-from app.store.connect import StoreConnection, memory_client
+from app.store.connect import connect
 from tests.conformance import planted_documents, planted_objects
 from tests.conformance.faulty import FAULTS, Fault, Faulty
 from tests.conftest import PUBLIC_URL
+from tests.stores import start_valkey
 
 PLANTED = (planted_documents, planted_objects)
 KEY = "conformance-operator-key-of-a-test-0123456789"
@@ -36,6 +37,7 @@ def quiet() -> Iterator[None]:
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def service(demo_catalog: Catalog, quiet: None) -> AsyncIterator[Service]:
     """The demo utility by the real clock, with an operator. Every run makes registrations of its own."""
+    servers = start_valkey()
     environment = {
         "CDS_PUBLIC_URL": PUBLIC_URL,
         "CDS_STORE_URL": "memory:",
@@ -43,12 +45,14 @@ async def service(demo_catalog: Catalog, quiet: None) -> AsyncIterator[Service]:
         "CDS_OPERATOR_BOOTSTRAP_KEY": KEY,
         **UNLIMITED,
     }
-    store = StoreConnection(memory_client(), is_cluster=False, wait_replicas=0)
+    store = await connect(servers.url)
     parts = Parts(now=lambda: datetime.now(UTC).replace(microsecond=0), store=store)
     service = Service(Settings.from_environment(environment), demo_catalog, parts)
     await service.start()
     yield service
     await service.stop()
+    await store.close()
+    servers.stop()
 
 
 async def checked(service: Service, fault: Fault | None, options: Options, *, staffed: bool) -> Report:
