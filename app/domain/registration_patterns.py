@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from typing import Final, NamedTuple
 
-from app.crypto.tokens import Randomness, digest
+from app.crypto.tokens import REGISTRATION_ID_LENGTH, Randomness, digest
 from app.domain.context import Context
 from app.domain.patterns import Filling, Pattern, PatternStore, Said, Specimen
 from app.domain.records import Change
@@ -63,50 +63,40 @@ class Kind(NamedTuple):
 
 
 class Specimens(Randomness):
-    """Draws texts that are in no other change than the one that they are drawn for, and remembers them.
+    """Draws as ever, and remembers what was drawn: specimens have to look like any others to be treated alike."""
 
-    Args:
-        letter: Tells the specimens of one change from those of another.
-    """
-
-    def __init__(self, letter: str) -> None:
-        self.letter = letter
+    def __init__(self) -> None:
         self.drawn: dict[str, str] = {}
         """What each text is, as in a Shape."""
 
-    def registration_id(self) -> str:
-        """See `Randomness.registration_id`."""
-        return f"00{self.letter}registered"
-
     def object_id(self, registration_id: str, kind: str) -> str:
         """See `Randomness.object_id`."""
-        return f"{registration_id}-{self._draw(kind, f'{kind}{self.letter}object')}"
+        object_id = super().object_id(registration_id, kind)
+        self.drawn[_own_part(object_id)] = kind
+        return object_id
 
     def client_secret(self) -> str:
         """See `Randomness.client_secret`."""
-        return self._draw("client_secret", f"{self.letter}-specimen-of-a-secret-")
+        secret = super().client_secret()
+        self.drawn[secret] = "client_secret"
+        return secret
 
     def link_key(self) -> str:
         """See `Randomness.link_key`."""
-        return self._draw("link_key", f"{self.letter}-specimen-of-a-key-")
+        key = super().link_key()
+        self.drawn[key] = "link_key"
+        return key
 
     def said(self, names: tuple[tuple[str, ...], tuple[str, ...]]) -> Said:
         """Something under each of these names."""
-        return Said(*({name: f"{self.letter} says {name} in {part}" for name in names[part]} for part in (0, 1)))
-
-    def _draw(self, what: str, beginning: str) -> str:
-        text = f"{beginning}{len(self.drawn):03d}"
-        self.drawn[text] = what
-        return text
+        return Said(*({name: f"said {self.nonce()}" for name in part} for part in names))
 
 
 def kind_of(
     context: Context, store: PatternStore, names: tuple[tuple[str, ...], tuple[str, ...]], plan: Plan
 ) -> Kind | None:
     """The kind of registrations that a plan makes of what is said under these names; None when there is no pattern."""
-    (one, shape), (other, same) = (
-        _specimen(context, Specimens(letter), now, names, plan) for letter, now in zip("xy", _MOMENTS, strict=True)
-    )
+    (one, shape), (other, same) = (_specimen(context, Specimens(), now, names, plan) for now in _MOMENTS)
     pattern = store.pattern(one, other) if shape == same else None
     return Kind(pattern, shape) if pattern else None
 
@@ -122,7 +112,7 @@ def _specimen(
     shape = Shape(
         list(specimens.drawn.values()),
         [
-            (places[one.credential_id.removeprefix(f"{registration_id}-")], places[str(one.client_secret)])
+            (places[_own_part(one.credential_id)], places[str(one.client_secret)])
             for one in made
             if isinstance(one, Credential)
         ],
@@ -143,4 +133,9 @@ def _draw(randomness: Randomness, registration_id: str, what: str) -> str:
         case "link_key":
             return randomness.link_key()
         case letter:
-            return randomness.object_id(registration_id, letter).rpartition("-")[2]
+            return _own_part(randomness.object_id(registration_id, letter))
+
+
+def _own_part(object_id: str) -> str:
+    """What comes after the registration_id."""
+    return object_id[REGISTRATION_ID_LENGTH + 1 :]
