@@ -291,6 +291,18 @@ async def test_those_who_relay_in_turn_leave_it_to_the_first_of_them_for_a_momen
     assert await feed.relay() == 1
 
 
+async def test_who_looks_whether_anything_has_happened_asks_every_server_once(store, feed, connection, monkeypatch):
+    asked: list[str] = []
+    once = connection.run
+    monkeypatch.setattr(connection, "run", lambda name, *call: asked.append(name) or once(name, *call))
+    await feed.relay()
+
+    await feed.relay()
+
+    servers = len(store.client.get_primaries()) if store.is_cluster else 1
+    assert len(asked) == 2 * servers
+
+
 async def test_sources_are_cut_off_behind_what_has_arrived_after_a_while(records, connection, feed, seconds):
     rid = await registered(records)
     source = keys.events(rid[:2])

@@ -293,12 +293,16 @@ async def test_a_slot_that_moves_to_another_primary_is_followed(cluster):
     for wait_replicas in (0, 1):
         shard = RANDOM.registration_id()[:2]
         async with opened(cluster, wait_replicas) as records:
+            feed = RedisFeed(records.connection)
+            await feed.relay()
             move(cluster, shard)
+            await feed.relay()
             moved = await asyncio.gather(
                 *(register(records, lambda other, shard=shard: other[:2] == shard) for _ in range(5))
             )
 
             assert all([await is_there(records, one) for one in moved])
+            assert await feed.relay() == 5
 
 
 def move(servers: Servers, shard: str) -> None:
