@@ -9,6 +9,7 @@ from msgspec.structs import replace
 
 from app.catalog import Catalog
 from app.domain import production
+from app.domain.patterns import WORTH_IT
 from app.domain.records import Wanted
 from app.errors import AlreadyDecided, StoreUnavailable
 from app.schemas.registrations import Registration
@@ -493,3 +494,23 @@ async def registrations_in(server: Server) -> int:
     """How many registrations the store has."""
     counts = [await server.connection.command("ZCARD", keys.registrations(shard)) for shard in keys.SHARDS]
     return sum(counts)
+
+
+async def test_a_registration_like_many_before_it_has_nothing_of_theirs(server: Server) -> None:
+    """What registrations of a kind have in common is worked out once; everything works in those that follow."""
+    made = [await server.register(EVERYTHING, client_name=f"Meadow {number}") for number in range(WORTH_IT + 1)]
+    last = made[-1]
+
+    clients = (await last.get("/cds-api/v1/clients")).json()["clients"]
+    credentials = (await last.get("/cds-api/v1/credentials")).json()["credentials"]
+    others = (await made[-2].get("/cds-api/v1/credentials")).text
+
+    assert {one["client_name"] for one in clients} == {f"Meadow {WORTH_IT}"}
+    assert {one["client_id"] for one in clients} == {last.client_id} | {f"{last.client_id}-{n}" for n in range(1, 6)}
+    assert len(credentials) == len({one["client_secret"] for one in credentials}) == 5
+    for one in credentials:
+        assert one["client_secret"] not in others
+        assert (await server.token_response(one["client_id"], one["client_secret"])).status_code != 401
+    for message in await last.messages():
+        assert message["uri"].endswith(f"/cds-api/v1/messages/{message['message_id']}")
+        assert (await last.get(f"/cds-api/v1/messages/{message['message_id']}")).json() == message
