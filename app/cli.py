@@ -81,7 +81,7 @@ def environment(port: int, workers: int | None) -> Mapping[str, str]:
 
     Without `CDS_PUBLIC_URL` the published URLs follow the port.
     """
-    from app.settings import read_environment
+    from app.env_file import read_environment
 
     found = read_environment(Path.cwd())
     if workers is not None:
@@ -163,9 +163,10 @@ def worker(host: str, port: int | None) -> None:
 
     from app import serve, work
     from app.catalog import load_catalog
+    from app.env_file import read_environment
     from app.errors import ConfigurationError
     from app.logs import configure
-    from app.settings import Settings, read_environment
+    from app.settings import Settings
 
     try:
         settings = Settings.from_environment(read_environment(Path.cwd()))
@@ -183,7 +184,8 @@ def worker(host: str, port: int | None) -> None:
 def check(catalog: Path | None) -> None:
     """Check the settings and CATALOG (by default the one of CDS_CATALOG); exit with 1 when anything is wrong."""
     from app.domain.check import look
-    from app.settings import Settings, read_environment
+    from app.env_file import read_environment
+    from app.settings import Settings
 
     problems = look(lambda: Settings.from_environment(read_environment(Path.cwd())), catalog).problems
     for problem in problems:
@@ -201,10 +203,11 @@ def openapi() -> None:
 
     from app import serve
     from app.catalog import load_catalog
+    from app.env_file import read_environment
     from app.errors import ConfigurationError
     from app.main import create_app
     from app.schemas.encoding import encode
-    from app.settings import Settings, read_environment
+    from app.settings import Settings
 
     try:
         settings = Settings.from_environment(read_environment(Path.cwd()))
@@ -403,9 +406,10 @@ def look_after(action: "Callable[[Settings], Coroutine[Any, Any, bool]]") -> Non
     """Run a command that works on the store; its exit status is 1 when it did not succeed or could not begin."""
     import asyncio
 
+    from app.env_file import read_environment
     from app.errors import ConfigurationError, Refusal
     from app.logs import configure
-    from app.settings import Settings, read_environment
+    from app.settings import Settings
 
     try:
         settings = Settings.from_environment(read_environment(Path.cwd()))

@@ -15,7 +15,8 @@ from app.domain import documentation
 from app.domain.check import Findings, look
 from app.domain.coverage import COVERAGE_PATH
 from app.domain.server_metadata import AS_METADATA_PATH, SERVER_METADATA_PATH
-from app.settings import Settings, read_environment
+from app.env_file import read_environment
+from app.settings import Settings
 from app.web.answers import Answer
 from app.web.state import State
 

@@ -7,9 +7,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from app.env_file import read_env_file, read_environment
 from app.errors import ConfigurationError
+from app.setting_table import TABLE
 from app.setting_values import RateLimit, SmtpServer, is_loopback, sender_of, smtp_server, split_hosts
-from app.settings import TABLE, Settings, read_env_file, read_environment
+from app.settings import Settings
 
 ROOT = Path(__file__).parents[2]
 EXAMPLE = (ROOT / ".env.example").read_text()

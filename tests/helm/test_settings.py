@@ -3,7 +3,8 @@ import re
 import pytest
 import yaml
 
-from app.settings import BY_NAME, TABLE, Settings
+from app.setting_table import BY_NAME, TABLE
+from app.settings import Settings
 from tests.helm import charts
 
 ELSEWHERE = {

@@ -5,8 +5,8 @@ import sys
 
 import pytest
 
+from app.env_file import read_environment
 from app.setting_values import store_url
-from app.settings import read_environment
 from app.store.connect import open_store, sentinel_of
 from tests.helm import charts
 
