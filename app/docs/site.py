@@ -6,7 +6,7 @@ from functools import partial
 from typing import Any, Final, NamedTuple
 
 from app.catalog import Catalog
-from app.docs import errors, examples, extensions, gateways, landing, operators, registration_fields, scopes
+from app.docs import errors, examples, extensions, gateways, landing, operators, registration_fields, scopes, security
 from app.domain import documentation
 from app.domain.server_metadata import AS_METADATA_PATH, SERVER_METADATA_PATH
 from app.settings import Settings
@@ -119,6 +119,7 @@ CONTENTS: Final = (
     ),
     Page(documentation.GATEWAYS_PATH, "Gateways", "gateways", operators.contents),
     Page(documentation.BEHIND_A_GATEWAY_PATH, "Behind a gateway", "behind_a_gateway", gateways.contents),
+    Page(documentation.SECURITY_PATH, "Security", "security", security.contents),
     Page(documentation.POLICY_PATH, "Privacy policy", "policy", legal(documentation.POLICY_PATH, documentation.policy)),
     Page(documentation.TERMS_PATH, "Terms of service", "terms", legal(documentation.TERMS_PATH, documentation.terms)),
     Page(documentation.SUPPORT_PATH, "Support", "support", legal(documentation.SUPPORT_PATH, documentation.support)),
@@ -133,6 +134,7 @@ FOR_THE_UTILITY: Final = (
     documentation.ONBOARDING_CALLBACKS_PATH,
     documentation.GATEWAYS_PATH,
     documentation.BEHIND_A_GATEWAY_PATH,
+    documentation.SECURITY_PATH,
 )
 OF_THE_UTILITY: Final = (documentation.POLICY_PATH, documentation.TERMS_PATH, documentation.SUPPORT_PATH)
 

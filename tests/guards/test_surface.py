@@ -49,6 +49,7 @@ PUBLIC = {
     "/docs/rate-limits",
     "/docs/registration-fields",
     "/docs/scopes",
+    "/docs/security",
     "/docs/support",
     "/docs/terms",
     "/docs/test-accounts",

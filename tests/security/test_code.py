@@ -22,7 +22,7 @@ TALKATIVE = re.compile(
 """Modules with which something can be fetched or sent."""
 
 OUTGOING = {
-    "app/cli.py": "whether the port is free",
+    "app/cli.py": "what it says when the demo finds no server",
     "app/identity/provider.py": "the identity providers of the settings",
     "app/delivery/webhooks.py": "webhooks, which admins have added",
     "app/delivery/smtp.py": "the mail server of the settings",
