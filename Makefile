@@ -22,6 +22,9 @@ HELM ?= $(if $(wildcard $(BIN)/helm),$(BIN)/helm,helm)
 K6 := $(if $(shell command -v k6),,$(VENV)/.installed-for-bench)
 BENCH ?=
 
+# Options of `make chaos`: CHAOS="--only primary --topology sentinel" and the like.
+CHAOS ?=
+
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 .PHONY: help run test lint audit sbom bench chaos clauses chart chromium nginx
@@ -72,7 +75,7 @@ bench: $(VENV)/.installed-for-tests tests/oidc_provider/node_modules $(K6) ## me
 	$(BIN)/python -m tests.bench $(BENCH)
 
 chaos: $(VENV)/.installed-for-tests ## kill, pause, fill and cut what an installation is made of, under load
-	$(BIN)/python -m tests.chaos
+	$(BIN)/python -m tests.chaos $(CHAOS)
 
 $(BIN)/python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \

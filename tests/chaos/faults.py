@@ -64,6 +64,14 @@ async def kill_primary(house: House) -> None:
     await house.until_following(0)
 
 
+async def replace_primary(house: House) -> None:
+    """A replica takes over because somebody asks for it, for instance to upgrade the primary, which lives on."""
+    house.hand_over()
+    _struck(house)
+    await house.until_failed_over()
+    await house.until_following(0)
+
+
 async def pause_primary(house: House) -> None:
     """A primary hangs until after the failover and then believes for a moment that nothing has happened."""
     house.signal_node(0, signal.SIGSTOP)
@@ -111,6 +119,7 @@ SCENARIOS = (
     Scenario("kill -9 the worker", kill_worker),
     Scenario("kill -9 a primary", kill_primary),
     Scenario("pause a primary", pause_primary),
+    Scenario("replace a living primary", replace_primary),
     Scenario("fill the memory", fill_memory, reads_go_on=True, reason="OutOfMemory"),
     Scenario("cut off the replicas", cut_replicas),
 )

@@ -57,5 +57,9 @@ class Journal:
         self.failures.append(Failure(time.monotonic(), how, kind))
 
     def last_failure(self, since: float) -> float:
-        """Seconds from a moment to the last failure after it; 0 when there was none."""
-        return max((one.at - since for one in self.failures if one.at > since), default=0.0)
+        """Seconds from a moment to the last failure after it; 0 when there was none.
+
+        What is asked for in vain because it was lost says nothing about when the servers have recovered.
+        """
+        late = (one for one in self.failures if one.at > since and not one.how.startswith("4"))
+        return max((one.at - since for one in late), default=0.0)

@@ -1,8 +1,9 @@
 """Callers at work: Clients, their tokens and Messages, and operators, over all servers in turn.
 
-Each caller does one thing after the other. What fails is tried again at another server, with the same Idempotency-Key,
-until it is confirmed; how long that takes is the outage that somebody would have noticed. Callers end after a while and
-after a number of requests, whatever happens.
+In front of the servers is what a Service of Kubernetes would be: it asks them several times a second whether they are
+ready and sends requests only to those that were. Each caller does one thing after the other. What fails is tried again
+at another server, with the same Idempotency-Key, until it is confirmed; how long that takes is the outage that somebody
+would have noticed. Callers end after a while and after a number of requests, whatever happens.
 """
 
 import asyncio
@@ -51,7 +52,7 @@ class Load:
         )
         self._callers = [Caller(self, number) for number in range(callers)]
         self._tasks: list[asyncio.Task[None]] = []
-        self._servers = itertools.cycle(range(len(house.urls)))
+        self._turns = itertools.count()
         self._watch: asyncio.Task[None] | None = None
 
     async def __aenter__(self) -> Self:
@@ -107,7 +108,7 @@ class Load:
         journal.sent[kind] += 1
         path = request.pop("path")
         try:
-            return await self.http.request(url=self.house.urls[next(self._servers)] + path, **request)
+            return await self.http.request(url=self._next_server() + path, **request)
         except httpx.ConnectError:
             journal.failed("no connection", kind)
         except httpx.TimeoutException:
@@ -115,6 +116,11 @@ class Load:
         except httpx.TransportError:
             journal.failed("broken off", kind)
         return None
+
+    def _next_server(self) -> str:
+        """The URL of the one whose turn it is, among those that are ready as far as anybody knows."""
+        ready = sorted(self.house.ready) or range(len(self.house.urls))
+        return self.house.urls[ready[next(self._turns) % len(ready)]]
 
     def _is_wrong(self, kind: str, answer: httpx.Response) -> bool:
         """Only a 503 that says when to come back, and that it is not for good, is an answer that may come."""
@@ -136,9 +142,11 @@ class Load:
                 except httpx.TimeoutException:
                     continue  # it has much to do
                 except httpx.TransportError:
+                    self.house.ready.discard(number)
                     if number not in self.house.starting:
                         self.journal.wrong.append(f"server {number} does not say whether it is ready")
                 else:
+                    self.house.ready.add(number)
                     if answer.status_code != httpx.codes.OK:
                         self.journal.wrong.append(f"server {number} is not ready: {answer.status_code}")
             await asyncio.sleep(0.2)

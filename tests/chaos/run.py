@@ -17,7 +17,7 @@ from tests.chaos.load import AS_OPERATOR, OPERATOR_API, Load
 from tests.chaos.report import Row
 from tests.chaos.topology import House, Topology, installation
 
-RECOVERY_SECONDS = 30.0
+RECOVERY_SECONDS = 90.0
 
 
 class Size(NamedTuple):

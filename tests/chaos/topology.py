@@ -29,7 +29,7 @@ START_SECONDS = 90.0
 
 OPERATOR_KEY = "cdsop_chaos_0123456789abcdefghijklmnopqrstuv"
 NODE_TIMEOUT_MS = 1500
-FAILOVER_SECONDS = 30.0
+FAILOVER_SECONDS = 90.0
 RESTART_SECONDS = 2.0
 """How long whoever restarts processes takes to notice: about what Kubernetes does with a first crash."""
 
@@ -42,17 +42,23 @@ class Topology:
     """A kind of store and what a confirmed change means on it."""
 
     kind: str
+    each: int = 1
+    """How many replicas a primary has."""
     wait_replicas: int = 1
 
     def __str__(self) -> str:
-        parts = {"cluster": "Cluster, 3 primaries, 3 replicas", "sentinel": "Sentinel, primary, 2 replicas"}
-        return f"{parts[self.kind]}, wait {self.wait_replicas}"
+        return f"{self.kind.title()}, {self.each} replica{'s' * (self.each > 1)}, wait {self.wait_replicas}"
+
+    @property
+    def keeps_promises(self) -> bool:
+        """Whether every replica confirms, so that it does not matter which one takes over."""
+        return self.wait_replicas >= self.each
 
     def start(self) -> Servers:
         """Its store."""
         if self.kind == "cluster":
-            return start_cluster(replicas=1, node_timeout_ms=NODE_TIMEOUT_MS)
-        return start_sentinel(replicas=2, sentinels=3)
+            return start_cluster(replicas=self.each, node_timeout_ms=NODE_TIMEOUT_MS)
+        return start_sentinel(replicas=self.each, sentinels=3, down_after_ms=NODE_TIMEOUT_MS)
 
     @property
     def primaries(self) -> range:
@@ -63,7 +69,7 @@ class Topology:
     def replicas(self) -> range:
         """The processes that are replicas at the beginning; of a cluster the first one is that of process 0."""
         first = len(self.primaries)
-        return range(first, first + (3 if self.kind == "cluster" else 2))
+        return range(first, first * (1 + self.each))
 
 
 @dataclass
@@ -80,6 +86,8 @@ class House:
     workers: list[subprocess.Popen[bytes]] = field(default_factory=list)
     starting: set[int] = field(default_factory=set)
     """Servers that are on their way up or down, so that nobody wonders that they do not answer."""
+    ready: set[int] = field(default_factory=set)
+    """Servers that have said lately that they are ready; a balancer sends nothing to others."""
     struck: float = 0.0
     """When something began to fail, by the monotonic clock ..."""
     released: float = 0.0
@@ -145,6 +153,15 @@ class House:
     async def until_failed_over(self) -> None:
         """Wait until somebody else is the primary that process 0 was."""
         await self._until(self._has_failed_over, "no replica took over")
+
+    def hand_over(self) -> None:
+        """Have a replica of process 0 take over from it while it lives."""
+        if self.topology.kind == "cluster":
+            with self.redis(self.topology.replicas[0]) as redis:
+                redis.execute_command("CLUSTER FAILOVER")
+        else:
+            with self.redis(len(self.store.ports) - 1) as sentinel:
+                sentinel.execute_command("SENTINEL FAILOVER", SERVICE)
 
     def _has_failed_over(self) -> bool:
         if self.topology.kind == "cluster":
@@ -213,6 +230,7 @@ async def installation(topology: Topology, directory: Path, servers: int) -> Asy
             house.spawn_worker()
             for number in range(servers):
                 await house.until_ready(number)
+            house.ready = set(range(servers))
             yield house
         finally:
             house.stop()
