@@ -29,10 +29,12 @@ def main() -> None:
     """
 
 
-@main.command()
+@main.command(short_help="Run the service.")
 @click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on; 0.0.0.0 for all.")
 @click.option(
-    "--port", default=DEFAULT_PORT, show_default=True, type=click.IntRange(1, 65535), help="Port to listen on."
+    "--port",
+    type=click.IntRange(1, 65535),
+    help=f"Port to listen on; {DEFAULT_PORT} by default, with --welcome that of a CDS_PUBLIC_URL of this machine.",
 )
 @click.option("--workers", type=click.IntRange(1, 64), help="Processes; CDS_WORKERS by default.")
 @click.option(
@@ -47,7 +49,7 @@ def main() -> None:
     is_flag=True,
     help="Print URLs to open, and CDS_OPERATOR_BOOTSTRAP_KEY if there is one, on a terminal or not.",
 )
-def serve(host: str, port: int, workers: int | None, drain: float, *, welcome: bool) -> None:
+def serve(host: str, port: int | None, workers: int | None, drain: float, *, welcome: bool) -> None:
     """Run the service until SIGTERM or Ctrl-C; then finish what is under way and exit with 0."""
     import gc
 
@@ -67,7 +69,7 @@ def serve(host: str, port: int, workers: int | None, drain: float, *, welcome: b
             settings,
             catalog,
             host=host,
-            port=port,
+            port=port or (welcome and own_port(settings.public_url)) or DEFAULT_PORT,
             drain_seconds=drain,
             announce=lambda: announce(settings, catalog, welcome=welcome or sys.stdout.isatty(), with_key=welcome),
         )
@@ -76,7 +78,7 @@ def serve(host: str, port: int, workers: int | None, drain: float, *, welcome: b
     sys.exit(0 if succeeded else 1)
 
 
-def environment(port: int, workers: int | None) -> Mapping[str, str]:
+def environment(port: int | None, workers: int | None) -> Mapping[str, str]:
     """The process environment over `.env`, and what the command line says over both.
 
     Without `CDS_PUBLIC_URL` the published URLs follow the port.
@@ -87,8 +89,18 @@ def environment(port: int, workers: int | None) -> Mapping[str, str]:
     if workers is not None:
         found["CDS_WORKERS"] = str(workers)
     if not found.get("CDS_PUBLIC_URL"):
-        found["CDS_PUBLIC_URL"] = f"http://127.0.0.1:{port}"
+        found["CDS_PUBLIC_URL"] = f"http://127.0.0.1:{port or DEFAULT_PORT}"
     return found
+
+
+def own_port(public_url: str) -> int | None:
+    """The port of a public URL that leads straight to this machine, where people are going to open it; else None."""
+    from urllib.parse import urlsplit
+
+    from app.setting_values import is_loopback
+
+    parts = urlsplit(public_url)
+    return parts.port or 80 if parts.scheme == "http" and is_loopback(parts.hostname or "") else None
 
 
 def announce(settings: "Settings", catalog: "Catalog", *, welcome: bool, with_key: bool) -> None:
@@ -150,7 +162,7 @@ def first_scopes(catalog: "Catalog") -> list[str]:
     return admin[:1] + simple[:1]
 
 
-@main.command()
+@main.command(short_help="Run background jobs as a process of their own.")
 @click.option("--host", default="127.0.0.1", show_default=True, help="Address for --port; 0.0.0.0 for all.")
 @click.option("--port", type=click.IntRange(1, 65535), help="Answer /livez, /readyz and /metrics there.")
 def worker(host: str, port: int | None) -> None:
@@ -179,7 +191,7 @@ def worker(host: str, port: int | None) -> None:
         sys.exit(1)
 
 
-@main.command()
+@main.command(short_help="Check the settings and a catalog.")
 @click.argument("catalog", required=False, type=click.Path(path_type=Path))
 def check(catalog: Path | None) -> None:
     """Check the settings and CATALOG (by default the one of CDS_CATALOG); exit with 1 when anything is wrong."""
@@ -196,7 +208,7 @@ def check(catalog: Path | None) -> None:
     click.echo("Settings and catalog are fine.")
 
 
-@main.command()
+@main.command(short_help="Print the OpenAPI document.")
 def openapi() -> None:
     """Print the OpenAPI document that the server publishes with these settings and this catalog."""
     import msgspec
@@ -218,7 +230,7 @@ def openapi() -> None:
     click.echo(msgspec.json.format(encode(document)))
 
 
-@main.command()
+@main.command(short_help="Play a Client's whole life against a running server.")
 @click.argument("url", default=DEFAULT_URL)
 def demo(url: str) -> None:
     """Play a Client's whole life against the running server at URL, and show every request and answer.
@@ -245,7 +257,9 @@ def demo(url: str) -> None:
 
 
 @main.command(
-    add_help_option=False, context_settings={"ignore_unknown_options": True, "allow_interspersed_args": False}
+    short_help="Check any CDS server against the specifications.",
+    add_help_option=False,
+    context_settings={"ignore_unknown_options": True, "allow_interspersed_args": False},
 )
 @click.argument("arguments", nargs=-1, type=click.UNPROCESSED)
 def conformance(arguments: tuple[str, ...]) -> None:
@@ -255,12 +269,12 @@ def conformance(arguments: tuple[str, ...]) -> None:
     command.main(list(arguments), prog_name=f"{COMMAND} conformance")
 
 
-@main.group()
+@main.group(short_help="Rotate the keys that protect what is stored.")
 def keys() -> None:
     """Keys that protect what is stored."""
 
 
-@keys.command()
+@keys.command(short_help="Put new keys in front, while servers run.")
 @click.argument("which", required=False, type=click.Choice(["secret", "signing"]))
 @click.option("--no-new-key", is_flag=True, help="Add no key; only finish what a new key has made necessary.")
 @click.option("--forget-old", is_flag=True, help="Drop the secret keys that nothing needs any more afterwards.")
@@ -286,7 +300,7 @@ def rotate(which: str | None, *, no_new_key: bool, forget_old: bool) -> None:
     look_after(lambda settings: rotate_keys(settings, wishes, click.echo))
 
 
-@main.command()
+@main.command(short_help="Rebuild the indexes of the store.")
 def reindex() -> None:
     """Rebuild everything that lists and finds objects from the objects themselves, while servers run.
 
@@ -304,7 +318,7 @@ KEY_FILE = click.option(
 )
 
 
-@main.command()
+@main.command(short_help="Write all that is kept into one encrypted file.")
 @click.argument("file", type=click.Path(path_type=Path, dir_okay=False))
 @KEY_FILE
 @click.option("--files/--no-files", default=True, show_default=True, help="Also what is in CDS_FILES_URL.")
@@ -323,7 +337,7 @@ def export(file: Path, key_file: Path | None, *, files: bool) -> None:
     look_after(lambda settings: backup_commands.export(settings, choices, tell))
 
 
-@main.command("import")
+@main.command("import", short_help="Read such a file into another store.")
 @click.argument("file", type=click.Path(path_type=Path, dir_okay=False))
 @KEY_FILE
 @click.option("--files/--no-files", default=True, show_default=True, help="Also the files that are in FILE.")
@@ -342,7 +356,7 @@ def import_(file: Path, key_file: Path | None, *, files: bool, missing_only: boo
     look_after(lambda settings: command(settings, choices, click.echo))
 
 
-@main.command()
+@main.command(short_help="Check the audit log, and export it.")
 @click.option(
     "--export", type=click.Path(path_type=Path, dir_okay=False), help="A file for the records; - for standard output."
 )
@@ -362,12 +376,12 @@ def audit(export: Path | None, known: str | None) -> None:
     look_after(lambda settings: audit_commands.examine(settings, export, known, partial(click.echo, err=True)))
 
 
-@main.group()
+@main.group(short_help="Make, list and revoke operators.")
 def operator() -> None:
     """People and systems of the utility, and the keys that they come with."""
 
 
-@operator.command("add")
+@operator.command("add", short_help="Make an operator and print the key.")
 @click.argument("name")
 @click.option(
     "--role",
@@ -385,7 +399,7 @@ def add_operator(name: str, role: str) -> None:
     look_after(lambda settings: operator_commands.add(settings, name, role, click.echo, partial(click.echo, err=True)))
 
 
-@operator.command("list")
+@operator.command("list", short_help="Write who there is.")
 def list_operators() -> None:
     """Write the names of all operators, their roles, and since when they are there."""
     from app import operator_commands
@@ -393,7 +407,7 @@ def list_operators() -> None:
     look_after(lambda settings: operator_commands.show(settings, click.echo))
 
 
-@operator.command("revoke")
+@operator.command("revoke", short_help="Make the key of an operator worthless.")
 @click.argument("name")
 def revoke_operator(name: str) -> None:
     """Make the key of the operator NAME worthless, on servers that run within five seconds."""

@@ -174,6 +174,37 @@ def test_published_urls_follow_the_port_and_log_lines_are_json(tmp_path):
     assert {json.loads(line)["event"] for line in errors.splitlines()} == {"serving", "request"}
 
 
+@pytest.mark.parametrize("group", [(), ("keys",), ("operator",)])
+def test_what_help_says_about_each_command_is_said_to_its_end(group):
+    answer = run(*group, "-h")
+
+    assert answer.exit_code == 0
+    assert "Commands:" in answer.stdout
+    assert "..." not in answer.stdout.partition("Commands:")[2]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "public_url", "port"),
+    [
+        (("--welcome",), "http://127.0.0.1:9000", 9000),
+        (("--welcome",), "http://localhost:9000/cds", 9000),
+        (("--welcome",), "http://[::1]", 80),
+        (("--welcome", "--port", "9001"), "http://127.0.0.1:9000", 9001),
+        (("--welcome",), "https://localhost:9000", 8000),
+        (("--welcome",), "https://cds.example", 8000),
+        ((), "http://127.0.0.1:9000", 8000),
+    ],
+)
+def test_people_are_welcomed_at_the_port_of_their_public_url(monkeypatch, arguments, public_url, port):
+    """`CDS_PUBLIC_URL=http://127.0.0.1:9000 make run` prints URLs that work; elsewhere a proxy may stand there."""
+    ports = []
+    monkeypatch.setenv("CDS_PUBLIC_URL", public_url)
+    monkeypatch.setattr("app.serve.serve", lambda *_, **given: ports.append(given["port"]))
+    run("serve", *arguments)
+
+    assert ports == [port]
+
+
 def test_people_are_welcomed_with_a_registration_to_paste(tmp_path):
     with serving(tmp_path, "--welcome") as (process, url):
         process.terminate()
