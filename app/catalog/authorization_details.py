@@ -185,7 +185,7 @@ def refuse_reversed(section: Section, minimum: object, maximum: object, *, looks
         section.problem("minimum", "this is beyond maximum", hint)
 
 
-def read_default(section: Section, format_: str, choices: tuple[Choice, ...], *, is_required: bool) -> Any:  # noqa: ANN401
+def read_default(section: Section, format_: str, choices: tuple[Choice, ...], *, is_required: bool) -> Any:  # noqa: ANN401 -- JSON
     """The value of requests that have none: there when the field is optional, absent when it is required (3.8)."""
     if "default" not in section.found:
         if not is_required:

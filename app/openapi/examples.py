@@ -40,7 +40,7 @@ def example_of(schema: Schema, schemas: Mapping[str, Schema], depth: int = 0) ->
             return None
 
 
-def _of_choice(choices: list[Schema], schemas: Mapping[str, Schema], depth: int) -> Any:  # noqa: ANN401
+def _of_choice(choices: list[Schema], schemas: Mapping[str, Schema], depth: int) -> Any:  # noqa: ANN401 -- JSON
     nothing = {"type": "null"}
     return None if nothing in choices else example_of(choices[0], schemas, depth)
 

@@ -37,7 +37,7 @@ def cursor(request: Request[Any], name: str = "cursor") -> Cursor | None:
     if not text:
         return None
     direction, digits = text[0], text[1:]
-    if direction not in "no" or not 0 < len(digits) <= 11 or any(digit not in _DIGITS for digit in digits):  # noqa: PLR2004
+    if direction not in "no" or not 0 < len(digits) <= 11 or any(digit not in _DIGITS for digit in digits):  # noqa: PLR2004 -- enough for 53 bits
         raise InvalidRequest("Follow the next and previous links as they are; this is none of them.", field=name)
     return Cursor(int(digits, 36), newer=direction == "n")
 
