@@ -16,7 +16,7 @@ from app.errors import ConfigurationError
 try:
     from yaml import CSafeLoader as _Loader
 except ImportError:  # PyYAML was built without libyaml: slower, otherwise the same.
-    from yaml import SafeLoader as _Loader  # type: ignore[assignment] -- neither is the other
+    from yaml import SafeLoader as _Loader  # type: ignore[assignment]  # one stands for the other
 
 MAX_BYTES = 4 * 1024 * 1024
 """A catalog is written by people; anything larger is some other file."""

@@ -57,7 +57,7 @@ class OperatorMessageDocument(Message, kw_only=True, frozen=True):
 
     registration_id: str
     # The other attachments have bytes instead of a link: what this describes is not a Message to anybody else.
-    attachments: list[OperatorAttachment] | UnsetType = UNSET  # type: ignore[assignment] -- of another shape here
+    attachments: list[OperatorAttachment] | UnsetType = UNSET  # type: ignore[assignment]  # another shape, see above
 
 
 class OperatorMessage(OperatorMessageDocument, kw_only=True, frozen=True):
