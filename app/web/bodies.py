@@ -11,7 +11,7 @@ from starlette.requests import ClientDisconnect, Request
 from app.domain.texts import is_name
 from app.errors import ContentTooLarge, InvalidRequest
 from app.schemas.encoding import MAX_DEPTH, decode, encode
-from app.web.calls import header
+from app.web.calls import Exchange, header
 
 FORM: Final = "application/x-www-form-urlencoded"
 
@@ -34,6 +34,15 @@ async def read_body(request: Request[Any], *, limit_bytes: int, seconds: float =
     declared = header(request, b"content-length")
     if declared.isdecimal() and (len(declared) > _LONGEST_LENGTH or int(declared) > limit_bytes):
         raise _too_large(limit_bytes)
+    exchange: Exchange | None = getattr(request, "exchange", None)
+    if exchange and (body := exchange.whole_body()) is not None:
+        if len(body) > limit_bytes:
+            raise _too_large(limit_bytes)
+        return body
+    return await _read_in_pieces(request, limit_bytes, seconds)
+
+
+async def _read_in_pieces(request: Request[Any], limit_bytes: int, seconds: float) -> bytes:
     pieces: list[bytes] = []
     length, more = 0, True
     try:

@@ -5,34 +5,62 @@ the state; both cost more than what is asked of them. So the edge makes one dict
 the scope.
 """
 
-from typing import Any, Final
+from collections.abc import Iterable
+from typing import Any, Final, Protocol
 
-from starlette.requests import Request
-from starlette.types import Scope
+from starlette.requests import Request, empty_send
+from starlette.types import Receive, Scope
 
 from app.web.state import Facts, State
 
 HEADERS: Final = "cds.headers"
 FACTS: Final = "cds.facts"
+EXCHANGE: Final = "cds.exchange"
 
 Headers = dict[bytes, bytes]
 
 _CREDENTIALS: Final = frozenset({b"authorization", b"proxy-authorization"})
 
 
+class Exchange(Protocol):
+    """What our own server does in one step for which ASGI has several; others leave none in the scope."""
+
+    def whole_body(self) -> bytes | None:
+        """The body of the request if all of it has come and nobody has taken it, else None."""
+
+    def answer(self, status: int, headers: Iterable[tuple[bytes, bytes]], body: bytes | memoryview) -> bool:
+        """Send a whole answer, of which the headers say the length; nothing of it is sent when this returns False.
+
+        Raises:
+            RuntimeError: A header has a line end in it.
+        """
+
+
 class Call(Request[State]):
     """Starlette's request, whose state is the dictionary itself."""
 
-    @property
-    def state(self) -> State:
-        """What it may use."""
-        state: State = self.scope["state"]
-        return state
+    # Attributes instead of properties, which each request asks for several times.
+    state: State = None  # type: ignore[assignment] # set below
+    path_params: dict[str, str] = None  # type: ignore[assignment]
+
+    def __init__(self, scope: Scope, receive: Receive, exchange: Exchange | None = None) -> None:
+        # All that Starlette sets, and no more calls.
+        self.scope = scope
+        self._receive = receive
+        self._send = empty_send
+        self._stream_consumed = False
+        self._is_disconnected = False
+        self._form = None
+        self.state = scope["state"]
+        self.path_params = scope["path_params"]
+        self.exchange = exchange
 
 
 def header(request: Request[Any], name: bytes) -> str:
     """The value of a header; "" when it was not sent."""
-    return headers_of(request.scope).get(name, b"").decode("latin-1")
+    headers = request.scope.get(HEADERS) or headers_of(request.scope)
+    value: bytes = headers.get(name, b"")
+    return value.decode("latin-1")
 
 
 def headers_of(scope: Scope) -> Headers:

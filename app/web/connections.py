@@ -11,8 +11,11 @@ from typing import Any, Final
 from urllib.parse import unquote
 
 from httptools import HttpParserError, HttpParserUpgrade, HttpRequestParser, parse_url
+from uvicorn._types import ASGIVersions
+from uvicorn.protocols.http.flow_control import HIGH_WATER_LIMIT
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol, RequestResponseCycle
 
+from app.web.calls import EXCHANGE, headers_of
 from app.web.cycles import Cycle
 
 MAX_HEAD_BYTES: Final = 65_536
@@ -23,6 +26,8 @@ What arrives in one piece is parsed before it is counted, so up to one reading o
 
 HEAD_SECONDS: Final = 30.0
 """How long a connection may take until the head of a request is complete."""
+
+_ASGI: Final[ASGIVersions] = {"version": "3.0", "spec_version": "2.3"}
 
 FRESH_SECONDS: Final = 1.0
 """In which whoever has opened a connection for a request has begun to send it."""
@@ -99,6 +104,15 @@ class Connection(HttpToolsProtocol):
         self.logger.warning(message)
         self.send_400_response(message)
 
+    def on_message_begin(self) -> None:
+        """A request begins."""
+        self.url = b""
+        self.headers = []
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        """A header is there."""
+        self.headers.append((name.lower(), value))
+
     def on_headers_complete(self) -> None:
         """A request is there: answer it, or keep it until those before it are answered."""
         if self.parser.should_upgrade():
@@ -107,18 +121,11 @@ class Connection(HttpToolsProtocol):
         version = self.parser.get_http_version()
         self._describe(version)
         before: RequestResponseCycle | None = self.cycle  # None until the first request, whatever uvicorn's types say
-        self.cycle = Cycle(
-            self.scope,
-            self.transport,
-            self.flow,
-            self.logger,
-            self.access_logger,
-            access_log=False,
-            default_headers=self.server_state.default_headers,
-            message_event=asyncio.Event(),
-            expect_100_continue=self.expect_100_continue,
+        scope: dict[str, Any] = self.scope  # type: ignore[assignment] # which uvicorn lets have nothing beside what ASGI names
+        self.cycle = scope[EXCHANGE] = Cycle(
+            self,
             keep_alive=version != "1.0" and self.parser.should_keep_alive() and not self._is_ending,
-            on_response=self.on_response_complete,
+            expects_continue=headers_of(scope).get(b"expect", b"").lower() == b"100-continue",
         )
         if before is None or before.response_complete:
             self._start_asgi_task(self.cycle, self.app)
@@ -127,40 +134,59 @@ class Connection(HttpToolsProtocol):
             self.pipeline.appendleft((self.cycle, self.app))
 
     def _describe(self, version: str) -> None:
-        """Put into the scope what the request line said."""
-        scope, url = self.scope, self.url
-        scope["method"] = self.parser.get_method().decode("ascii")
-        scope["http_version"] = version
+        """What the request line and the headers said, as ASGI has it."""
+        url = self.url
         if url[:1] == b"/" and b"?" not in url and b"#" not in url:
             path, query = url, b""
         else:
             parsed = parse_url(url)
             path, query = parsed.path, parsed.query or b""
         decoded = path.decode("ascii")
-        scope["path"] = unquote(decoded) if "%" in decoded else decoded
-        scope["raw_path"] = path
-        scope["query_string"] = query
+        self.scope = {
+            "type": "http",
+            "asgi": _ASGI,
+            "http_version": version,
+            "method": self.parser.get_method().decode("ascii"),
+            "scheme": self.scheme or "http",
+            "path": unquote(decoded) if "%" in decoded else decoded,
+            "raw_path": path,
+            "query_string": query,
+            "root_path": self.root_path,
+            "headers": self.headers,
+            "client": self.client,
+            "server": self.server,
+            "state": self.app_state,
+        }
 
     def on_body(self, body: bytes) -> None:
         """A piece of a body is there."""
         self._progress()
-        super().on_body(body)
+        cycle = self.cycle
+        if not cycle.response_complete:
+            cycle.body += body
+            if len(cycle.body) > HIGH_WATER_LIMIT:
+                self.flow.pause_reading()
+            cycle.message_event.set()
 
     def on_message_complete(self) -> None:
         """A request has ended."""
         if self.parser.should_upgrade():
             return  # it comes once more
         self._progress()
-        super().on_message_complete()
-        if not self._is_answering():  # but was answered before
+        cycle = self.cycle
+        if cycle.response_complete:  # before the end of the request
             self._patient_until = self.loop.time() + self.timeout_keep_alive
+        else:
+            cycle.more_body = False
+            cycle.message_event.set()
 
     def on_response_complete(self) -> None:
         """An answer is on its way; go on with the next request, or wait for it."""
         self.server_state.total_requests += 1
         if self.transport.is_closing():
             return
-        self.flow.resume_reading()
+        if self.flow.read_paused:
+            self.flow.resume_reading()
         if self.pipeline:
             self._start_asgi_task(*self.pipeline.pop())
         elif not self.cycle.keep_alive:

@@ -29,7 +29,7 @@ from app.errors import (
 from app.logs import SECRET_SHAPE, request_lines
 from app.web.addresses import limit_key
 from app.web.answers import Answer, empty_answer
-from app.web.calls import FACTS, Call, Headers, headers_of
+from app.web.calls import EXCHANGE, FACTS, Call, Exchange, Headers, headers_of
 from app.web.errors import error_answer
 from app.web.pages import error_page
 from app.web.routing import Endpoint, ErrorStyle, Limit, Route, RouteTable
@@ -75,47 +75,53 @@ class Edge:
         """Answer one HTTP request."""
         facts = scope[FACTS] = self._request_ids.facts(scope["method"], headers_of(scope))
         scope["state"] = self._state
-        exchange = _Exchange(send, facts, self._transport)
         if self._traces is None:
-            return self._serve(scope, receive, exchange, facts)
-        return self._traced(self._traces, scope, receive, exchange, facts)
+            return self._serve(scope, receive, send, facts)
+        return self._traced(self._traces, scope, receive, send, facts)
 
-    async def _traced(
-        self, traces: Traces, scope: Scope, receive: Receive, exchange: "_Exchange", facts: Facts
-    ) -> None:
+    async def _traced(self, traces: Traces, scope: Scope, receive: Receive, send: Send, facts: Facts) -> None:
         with traces.request(scope, facts):
-            await self._serve(scope, receive, exchange, facts)
+            await self._serve(scope, receive, send, facts)
 
-    async def _serve(self, scope: Scope, receive: Receive, exchange: "_Exchange", facts: Facts) -> None:
+    async def _serve(self, scope: Scope, receive: Receive, send: Send, facts: Facts) -> None:
         started = time.perf_counter()
         self._metrics.request_began()
+        exchange: Exchange | None = scope.pop(EXCHANGE, None)
         style = ErrorStyle.PROBLEM
         try:
             route = self._route(scope)
             style, facts.route = route.errors, route.path
-            if route.app:
+            endpoint = None if route.app else _endpoint(route, facts.method)
+            if route.limit is not Limit.NONE:
                 await self._spend(route, scope)
-                await route.app(scope, receive, exchange.send)
-            else:
-                endpoint = _endpoint(route, facts.method)
-                await self._spend(route, scope)
-                answer = await endpoint(Call(scope, receive))
-                await answer(scope, receive, exchange.send)
+            answer = route.app if endpoint is None else await endpoint(Call(scope, receive, exchange))
+            if answer and not (exchange and type(answer) is Answer and self._sent(answer, exchange, facts)):
+                await answer(scope, receive, _Sending(send, facts, self._transport).send)
         except ClientDisconnect:
             facts.status = _CLIENT_CLOSED
         except Exception as error:  # noqa: BLE001 -- whatever it is, the caller gets an answer and the log the cause
             refusal = await self._refusal(error, scope, facts)
             if not facts.status:
-                await self._error_answer(refusal, style, facts, scope)(scope, receive, exchange.send)
+                answer = self._error_answer(refusal, style, facts, scope)
+                await answer(scope, receive, _Sending(send, facts, self._transport).send)
         finally:
             seconds = time.perf_counter() - started
             self._metrics.request_ended(facts.route, facts.method, facts.status, seconds)
             facts.duration_ms = int(seconds * 100_000) / 100
             self._write(facts)
 
+    def _sent(self, answer: Answer, exchange: Exchange, facts: Facts) -> bool:
+        """Send an answer in one step; False when that cannot be done now."""
+        own = (b"x-request-id", facts.request_id.encode())
+        if not exchange.answer(answer.status_code, [*answer.raw_headers, own, *self._transport], answer.body):
+            return False
+        facts.status = answer.status_code
+        return True
+
     def _route(self, scope: Scope) -> Route:
         """The route of a request. Raises NotFound when there is none."""
-        found = self.table.find(self._own_path(scope["path"]))
+        path = scope["path"]
+        found = self.table.find(self._own_path(path) if self._prefix else path)
         if found is None:
             raise NotFound("There is nothing at this address.")
         route, scope["path_params"] = found
@@ -123,14 +129,14 @@ class Edge:
 
     def _own_path(self, path: str) -> str:
         """The path below our public URL, whether or not a proxy has stripped its prefix."""
-        if not self._prefix or not path.startswith(self._prefix):
+        if not path.startswith(self._prefix):
             return path
         own = path[len(self._prefix) :]
         return own if own.startswith("/") else path if own else "/"
 
     async def _spend(self, route: Route, scope: Scope) -> None:
         """Count a request. Raises TooManyRequests when its source has used up its allowance for such routes."""
-        if route.limit is Limit.NONE or scope["method"] == _OPTIONS:
+        if scope["method"] == _OPTIONS:
             return
         limiters = self._state["limiters"]
         limiter = limiters.registration if route.limit is Limit.REGISTRATION else limiters.anonymous
@@ -186,7 +192,7 @@ async def _allowed(route: Route, _request: Request[State]) -> Answer:
     return empty_answer(204, headers=[(b"allow", ", ".join(route.methods).encode())])
 
 
-class _Exchange:
+class _Sending:
     """Sends an answer with the headers that every answer has, and notes its status."""
 
     __slots__ = ("_facts", "_send", "_transport")
