@@ -132,6 +132,17 @@ def test_the_same_lock_makes_the_same_bytes(bill, tmp_path):
     assert made.stdout == json.dumps(bill, indent=1, sort_keys=True) + "\n"
 
 
+def test_the_image_has_the_bill_where_the_documentation_says_it_is():
+    written = re.search(
+        r"python -m supply_chain\.sbom requirements-image\.lock > (\S+)", (ROOT / "Dockerfile").read_text()
+    )
+
+    assert written
+    assert written[1].startswith("/opt/cds/"), "which is copied as a whole"
+    assert written[1] in (ROOT / "README.md").read_text()
+    assert written[1] in (ROOT / "app/docs/templates/security.html").read_text()
+
+
 def test_a_build_may_say_when_it_was(bill, tmp_path):
     lock = tmp_path / "requirements.lock"
     lock.write_text("")
