@@ -260,6 +260,9 @@ class SeveralProcesses(Multiprocess):
             time.sleep(0.05)
         super().handle_term()
 
+    def handle_hup(self) -> None:
+        """Go on. uvicorn would replace its workers without draining them; another server in our place loses nobody."""
+
     def terminate_all(self) -> None:
         """Tell the workers to end, who close the listener; this process has it too, and nobody would answer there."""
         for listener in self.sockets:

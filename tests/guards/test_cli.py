@@ -143,6 +143,24 @@ def test_sigterm_turns_readiness_off_and_keeps_serving_before_the_exit_with_0(tm
     assert not (tmp_path / ".data" / "store" / "valkey.sock").exists()
 
 
+def test_sighup_replaces_no_worker_because_they_would_not_drain(tmp_path):
+    with serving(tmp_path, "--workers", "2", "--drain", "600") as (process, url):
+        before = children_of(process.pid)
+        process.send_signal(signal.SIGHUP)
+        process.send_signal(signal.SIGTERM)  # signals are heeded in their order
+        while status(f"{url}/readyz") == 200:
+            time.sleep(0.05)
+
+        assert children_of(process.pid) == before
+        process.send_signal(signal.SIGTERM)  # another one cuts that short
+        assert process.wait(SECONDS) == 0
+
+
+def children_of(pid: int) -> list[str]:
+    """The processes that a process has started."""
+    return Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
+
+
 def test_ctrl_c_ends_at_once_with_0(tmp_path):
     with serving(tmp_path, "--drain", "600") as (process, _):
         process.send_signal(signal.SIGINT)
