@@ -11,12 +11,12 @@ from msgspec import UNSET
 from app.catalog import Catalog, Scope
 from app.catalog.builtin import grant_admin_scope
 from app.catalog.model import AuthorizationDetailsField, Choice
-from app.domain import grant_creation
+from app.domain import grant_creation, registrations
 from app.domain.grant_terms import Terms
-from app.domain.records import Change, Stored, Wanted
+from app.domain.records import Stored, Wanted
 from app.schemas.encoding import decode, encode
 from app.schemas.grants import Grant
-from app.schemas.registrations import Registration, RegistrationStatus
+from app.schemas.registrations import RegistrationStatus
 from tests.conftest import Registered, Server
 
 GRANTS = "/cds-api/v1/grants"
@@ -182,11 +182,4 @@ async def load(registered: Registered, grant_id: str) -> Stored[Grant]:
 
 async def suspend(registered: Registered, status: RegistrationStatus = RegistrationStatus.SUSPENDED) -> None:
     """Suspend a registration, as an operator does."""
-    access = registered.access
-    records = registered.server.context.records
-    (stored,) = await records.load(access, Wanted(Registration, access.registration_id))
-    assert stored
-    change = Change(access.registration_id, access.now)
-    change.replace(stored, msgspec.structs.replace(stored.object, status=status, modified=access.now))
-    change.cut_off.append(access.registration_id)
-    await records.apply(change)
+    await registrations.modify(registered.server.context, registered.access, status=status)

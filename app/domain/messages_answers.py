@@ -84,18 +84,6 @@ def complete(
     return answer(context, change, case, MessageStatus.COMPLETE, description, related=related)
 
 
-def reject(context: Context, change: Change, case: Case, *, description: str) -> Message:
-    """Add the rejection of a request and of its siblings; returns the `request_update`.
-
-    Raises:
-        AlreadyDecided: The request has its final answer.
-        InvalidRequest: There is no reason in `description` (6.3).
-    """
-    refuse_decided(case)
-    require_reason(description)
-    return answer(context, change, case, MessageStatus.REJECTED, description)
-
-
 def refuse_decided(case: Case) -> None:
     """Raises AlreadyDecided when the request has its final answer."""
     status = case.request.object.status

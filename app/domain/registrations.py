@@ -37,9 +37,6 @@ MAX_QUERY_LENGTH: Final = 200
 RECENT: Final = 20
 """Messages and Grants that a dossier shows of those that there are."""
 
-MANY: Final = 10
-"""Waiting Messages that `waiting_in` counts."""
-
 _WAITING: Final = ((("waiting", ""),),)
 _TRUTH: Final = {"true": True, "false": False}
 
@@ -153,12 +150,6 @@ async def dossier(context: Context, access: Access) -> Dossier:
     )
 
 
-async def waiting_in(context: Context, access: Access) -> int:
-    """How many Messages of a registration wait for an operator; at most `MANY` are counted. One round trip."""
-    page = await context.records.find(access, Listing(Message, filters=_WAITING, limit=MANY))
-    return len(page)
-
-
 async def _steps(context: Context, access: Access, registration: Registration) -> list[Step]:
     """The onboarding checklist in the order of the registration; no round trip when nothing has to be done."""
     required = registration.requirements
@@ -211,16 +202,6 @@ async def modify(
         return new
 
     return await until_written(attempt)
-
-
-async def suspend(context: Context, access: Access, description: str = "") -> Registration:
-    """Shut a registration; nothing happens when it is shut already. Raises as `modify`."""
-    return await modify(context, access, status=RegistrationStatus.SUSPENDED, description=description)
-
-
-async def activate(context: Context, access: Access, description: str = "") -> Registration:
-    """Let a registration back in; nothing happens when it is active already. Raises as `modify`."""
-    return await modify(context, access, status=RegistrationStatus.ACTIVE, description=description)
 
 
 def _tell(context: Context, change: Change, status: RegistrationStatus, description: str) -> None:

@@ -18,7 +18,6 @@ import uvicorn
 from playwright.async_api import Browser
 
 from app.catalog import Catalog, load_catalog
-from app.domain.registrations import suspend
 from app.main import Parts, Service
 from app.settings import Settings
 from app.store.connect import StoreConnection, memory_client
@@ -26,6 +25,7 @@ from tests.browser.inspection import inspect
 from tests.browser.sites import Site
 from tests.browser.users import User, open_user
 from tests.conftest import REQUIRED_FIELDS, Clock, Registered, Server
+from tests.grant_objects import suspend
 from tests.live_server import UNLIMITED, edited_demo, live_server
 from tests.mail_server import MailServer, mail_server
 from tests.onboarding import CALLBACK, SECRET, code_in, decide, mails, request_of, signed, with_form
@@ -409,7 +409,7 @@ async def test_pages_of_other_utilities_and_other_times(browser: Browser) -> Non
         await inspect(user.page, "onboarding-expired")
         await user.go(old.replace("key=", "key=x"))
         await inspect(user.page, "onboarding-nothing")
-        await suspend(utility.server.context, utility.client.access, "Something is odd.")
+        await suspend(utility.client)
         await user.go(old)
         await inspect(user.page, "onboarding-suspended")
 

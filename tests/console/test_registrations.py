@@ -2,10 +2,9 @@
 
 import pytest
 
-from app.domain.records import Access
-from app.domain.registrations import suspend
 from tests.conftest import Server
 from tests.console.desk import HOSTILE, Desk
+from tests.grant_objects import suspend
 from tests.message_objects import EVERYTHING, SUPPORT, created
 
 PATH = "/console/registrations"
@@ -46,7 +45,7 @@ async def test_the_list_says_what_a_registration_is_for_and_what_waits_in_it(ser
 async def test_filters_apply_together(server: Server, viewer: Desk, query: str, names: set[str]) -> None:
     await server.register(EVERYTHING, client_name="Meadow")
     other = await server.register("cds_client_admin", client_name="Lakeside")
-    await suspend(server.context, Access(other.registration_id, server.clock.now))
+    await suspend(other)
 
     page = await viewer.open(f"{PATH}?{query}")
 

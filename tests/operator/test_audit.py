@@ -10,6 +10,7 @@ from app.domain.audit import LONGEST_TEXT, MOST_ITEMS, acting_as, changes_of, ob
 from app.domain.feed import Actor
 from app.domain.records import Change
 from app.schemas.messages import MessageAttachment, MessageInternal
+from app.schemas.registrations import RegistrationStatus
 from tests.conftest import PUBLIC_URL, Registered, Server
 from tests.factories import NOW, add_credential, make_credential, make_message
 from tests.message_objects import EVERYTHING
@@ -220,8 +221,8 @@ async def test_a_place_that_is_none_is_refused(server, after):
 
 async def test_the_chain_of_hashes_is_shown(server):
     client = await server.register()
-    for action in (registrations.suspend, registrations.activate):
-        await action(acting(server, "registrations.suspend"), client.access)
+    for status in (RegistrationStatus.SUSPENDED, RegistrationStatus.ACTIVE):
+        await registrations.modify(acting(server, "registrations.suspend"), client.access, status=status)
 
     first, second = (await (await operator_of(server)).get(PATH)).json()["audit"][:2]
 

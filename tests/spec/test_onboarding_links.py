@@ -8,8 +8,8 @@ import pytest
 
 from app.catalog import Catalog
 from app.domain.onboarding_links import renew
-from app.domain.registrations import suspend
 from tests.conftest import PUBLIC_URL, MakeServer, Registered, Server, changed
+from tests.grant_objects import suspend
 from tests.html_pages import UserBrowser, View
 from tests.message_objects import operator_posts, reread
 from tests.onboarding import (
@@ -276,7 +276,7 @@ async def test_the_key_goes_nowhere_else(json_log: io.BytesIO, make_server: Make
 async def test_a_suspended_registration_waits(server: Server, client: Registered) -> None:
     async with UserBrowser(server) as browser:
         view = await open_step(browser, client, "data_terms")
-        await suspend(server.context, client.access, "Something is odd.")
+        await suspend(client)
         answers = [
             await browser.send("GET", str(view.response.url)),
             await browser.submit(view, "Accept", name="Ada", agreed="yes"),

@@ -363,15 +363,25 @@ async def test_a_wrong_value_is_refused_by_field(server: Server, field: str, val
     assert await registrations_in(server) == 0
 
 
-async def test_a_required_field_that_is_missing_is_named(server: Server) -> None:
-    """Ambiguities A8."""
-    body = {"scope": "cds_client_admin ple_customer_data", **REQUIRED_FIELDS}
-    del body["cds_privacy_policy"]
+@pytest.mark.clause("WG1-02-3.6-01", "WG1-02-3.4-05")
+@pytest.mark.parametrize(
+    ("scope", "required"),
+    [
+        ("cds_client_admin ple_grid_status", set()),
+        ("cds_client_admin ple_interconnection", {"cds_company_name"}),
+        ("cds_client_admin ple_customer_data", set(REQUIRED_FIELDS)),
+        ("cds_client_admin ple_customer_data ple_interconnection", set(REQUIRED_FIELDS)),
+    ],
+)
+async def test_what_has_to_be_submitted_follows_from_the_scopes(server: Server, scope: str, required: set[str]) -> None:
+    """All that they require, nothing that only others do; what is missing is named (ambiguities A8)."""
+    body = {"scope": scope} | {name: REQUIRED_FIELDS[name] for name in required}
+    assert (await server.http.post("/oauth/register", json=body)).status_code == 201
 
-    answer = await server.http.post("/oauth/register", json=body)
-
-    assert answer.status_code == 400
-    assert "cds_privacy_policy" in answer.json()["error_description"]
+    for name in required:
+        answer = await server.http.post("/oauth/register", json={key: body[key] for key in body if key != name})
+        assert answer.status_code == 400
+        assert name in answer.json()["error_description"]
 
 
 @pytest.mark.clause("WG1-02-3.6-08", "WG1-02-3.6-18", "WG1-02-3.6-26", "WG1-02-3.6-36", "WG1-02-3.6-46")
