@@ -40,12 +40,15 @@ run: $(VENV)/.installed ## serve the demo utility on http://127.0.0.1:8000
 	@[ -n "$$CDS_OPERATOR_BOOTSTRAP_KEY" ] || grep -qs '^ *CDS_OPERATOR_BOOTSTRAP_KEY=.' .env || \
 	  export CDS_OPERATOR_BOOTSTRAP_KEY="$$(cat .data/operator-key)"; exec $(BIN)/cds-server serve --welcome
 
+# How many processes test: for two cores three, as many a test waits for other processes and for time to pass.
+TESTERS ?= 3
+
 # Tests start hundreds of processes; each would compile everything anew where Python is told to keep no bytecode.
 test clauses: export PYTHONDONTWRITEBYTECODE =
 
 test: $(VENV)/.installed-for-tests $(NODE_MODULES) chromium nginx ## run every test
 	@$(BIN)/python -m compileall -q app
-	$(BIN)/python -m pytest -n 2 --dist worksteal
+	$(BIN)/python -m pytest -n $(TESTERS) --dist worksteal
 
 lint: $(VENV)/.installed-for-tests ## check style, types and the direction of imports
 	$(BIN)/ruff format --check
@@ -65,7 +68,7 @@ sbom: $(VENV)/.installed-for-tests ## write dist/cds-registration-server.cdx.jso
 	$(BIN)/python -m supply_chain.sbom requirements-image.lock > dist/cds-registration-server.cdx.json
 
 clauses: $(VENV)/.installed-for-tests $(NODE_MODULES) chromium nginx ## which clauses of the specifications the tests prove
-	$(BIN)/python -m pytest -n 2 --dist worksteal --quiet --clause-report
+	$(BIN)/python -m pytest -n $(TESTERS) --dist worksteal --quiet --clause-report
 
 chart: $(VENV)/.installed-for-tests ## write what the chart says about its values, from values.yaml
 	$(BIN)/python -m tests.helm.chart_docs
