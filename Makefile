@@ -40,7 +40,7 @@ run: $(VENV)/.installed ## serve the demo utility on http://127.0.0.1:8000
 	@[ -n "$$CDS_OPERATOR_BOOTSTRAP_KEY" ] || grep -qs '^ *CDS_OPERATOR_BOOTSTRAP_KEY=.' .env || \
 	  export CDS_OPERATOR_BOOTSTRAP_KEY="$$(cat .data/operator-key)"; exec $(BIN)/cds-server serve --welcome
 
-# How many processes test: for two cores three, as many a test waits for other processes and for time to pass.
+# Three for two cores: many a test waits for other processes, or for time to pass.
 TESTERS ?= 3
 
 # Tests start hundreds of processes; each would compile everything anew where Python is told to keep no bytecode.
