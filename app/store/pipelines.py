@@ -12,9 +12,11 @@ import asyncio
 import contextlib
 import math
 from collections.abc import Sequence
-from typing import Any, Final, NamedTuple, Protocol
+from typing import Any, Final, Protocol
 
 from hiredis import pack_command
+from msgspec import Struct
+from msgspec.structs import replace
 from redis.asyncio import Redis, RedisCluster
 from redis.asyncio.cluster import ClusterNode
 from redis.asyncio.connection import AbstractConnection
@@ -59,7 +61,7 @@ _AS_IT_IS = frozenset({"EVALSHA", "EVAL"})
 """Commands whose answers redis-py hands out as they are."""
 
 
-class Command(NamedTuple):
+class Command(Struct, frozen=True):
     """One command: its words, whether it writes, and the key by which a cluster finds its place."""
 
     words: tuple[Any, ...]
@@ -68,7 +70,7 @@ class Command(NamedTuple):
 
     def spelled_out(self, source: str) -> "Command":
         """An EVALSHA as EVAL, for a store that does not know the script yet."""
-        return self._replace(words=("EVAL", source, *self.words[2:]))
+        return replace(self, words=("EVAL", source, *self.words[2:]))
 
 
 class Sender(Protocol):

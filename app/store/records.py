@@ -2,11 +2,12 @@
 
 from collections.abc import Sequence
 from datetime import datetime
+from decimal import Decimal
 from typing import Any, Protocol
 
 import msgspec
 
-from app.crypto.tokens import full_id, is_file_id, local_id
+from app.crypto.tokens import ADMIN, is_file_id, local_id
 from app.domain.records import Access, AnyObject, Change, Cursor, Listing, Page, Stored, TokenFacts, Wanted
 from app.errors import Conflict, InsufficientScope, InvalidToken, NotFound
 from app.schemas.credentials import Credential
@@ -71,10 +72,10 @@ class RedisRecords:
     async def document(self, access: Access, wanted: Wanted) -> bytes:
         """See `Records.document`."""
         local = _local(access.registration_id, wanted)
-        suffixes = ("", "$") if wanted.kind is Credential else ("",)
-        fields = await self._read(
-            access, [local + suffix for suffix in suffixes] if local else [], [], grants=wanted.kind is Grant
-        )
+        names: tuple[str, ...] = ()
+        if local:
+            names = (local, local + "$") if wanted.kind is Credential else (local,)
+        fields = await self.run_reading(access, "read", len(names), *names, grants=wanted.kind is Grant)
         if not local or fields[0] is None or not _is_kind(wanted.kind, local):
             raise NotFound("There is no such object.")
         return self._outgoing(wanted.kind, fields)
@@ -138,12 +139,27 @@ class RedisRecords:
         return await self.run_reading(access, "read", len(names), *names, *flat, grants=grants)
 
     async def run_reading(self, access: Access, script: str, *args: str | bytes | int, grants: bool) -> list[Any]:
-        """What a reading script answers behind the token and the due flag, once due Grants are settled."""
+        """What a reading script answers behind the token and the due flag, once due Grants are settled.
+
+        Notes whose token it was that the script accepted.
+
+        Raises:
+            InvalidToken: The script refused the token.
+            InsufficientScope: It lacks the scope that the caller needs.
+            TooManyRequests: Its Client Object has used up its allowance.
+        """
         script_keys = [keys.prefix(access.registration_id)]
         now = int(access.now.timestamp())
         look = int(grants and not access.settled)
         answer = await self.connection.run(script, script_keys, access.token_digest, now, look, *args)
-        await admit(access, answer)
+        if access.token_digest:
+            if not answer[0]:
+                raise InvalidToken(_EXPIRED)
+            access.token = token = token_facts(access.registration_id, answer[0])
+            if access.admitted and (asking := access.admitted(token)) is not None:
+                await asking
+            if access.scope and access.scope not in token.scope.split():
+                raise InsufficientScope("The access token does not have the scope that this needs.", scope=access.scope)
         if answer[1]:
             if self.settle_due:
                 await self.settle_due(access.registration_id, access.now)
@@ -195,40 +211,31 @@ class RedisRecords:
         return Stored(item, known, int(float(version)), (unknown, unknown_members(part, fields)))
 
 
-async def admit(access: Access, answer: list[Any]) -> None:
-    """Note whose token it was that a script accepted, or refuse.
-
-    Raises:
-        InvalidToken: The script refused the token.
-        InsufficientScope: It lacks the scope that the caller needs.
-        TooManyRequests: Its Client Object has used up its allowance.
-    """
-    if not access.token_digest:
-        return
-    if not answer[0]:
-        raise InvalidToken(_EXPIRED)
-    access.token = token_facts(access.registration_id, answer[0])
-    if access.admitted and (asking := access.admitted(access.token)) is not None:
-        await asking
-    if access.scope and access.scope not in access.token.scope.split():
-        raise InsufficientScope("The access token does not have the scope that this needs.", scope=access.scope)
-
-
 class _CredentialId(msgspec.Struct):
     credential_id: str
+
+
+class _Given(msgspec.Struct):
+    """What a token gives, as it is stored."""
+
+    scope: str
+    authorization_details: list[dict[str, Any]]
+
+
+_GIVEN = msgspec.json.Decoder(_Given, float_hook=Decimal)
 
 
 def token_facts(registration_id: str, raw: bytes) -> TokenFacts:
     """What a stored token (see access.lua) says, with ids in full."""
     client, credential, grant, target, _, expires, rest = raw.decode().split("\n", 6)
-    facts = decode(rest)
+    given = _GIVEN.decode(rest)
     return TokenFacts(
-        client_id=full_id(registration_id, client),
+        client_id=registration_id if client == ADMIN else f"{registration_id}-{client}",
         credential_id=f"{registration_id}-{credential}" if credential else "",
         grant_id=f"{registration_id}-{grant}",
         target_grant_id=f"{registration_id}-{target}" if target else "",
-        scope=facts["scope"],
-        authorization_details=facts["authorization_details"],
+        scope=given.scope,
+        authorization_details=given.authorization_details,
         expires_at=int(expires),
     )
 

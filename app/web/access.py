@@ -6,6 +6,7 @@ Source: CDS-WG1-02 11.2 with RFC 6750 2.1 (header only, ambiguities J6), RFC 674
 import base64
 import binascii
 from collections.abc import Awaitable
+from functools import partial
 from typing import Any
 from urllib.parse import unquote_plus
 
@@ -17,7 +18,8 @@ from app.domain.tokens import ClientLogin
 from app.errors import InvalidClient, InvalidToken
 from app.web.addresses import limit_key
 from app.web.calls import facts_of, header
-from app.web.state import Limiters, State
+from app.web.rate_limit import RateLimiter
+from app.web.state import Facts, State
 
 MISSING_TOKEN = "This needs an access token in the Authorization header: Bearer, then the token."  # noqa: S105
 MISSING_KEY = "This needs an operator key in the Authorization header: Bearer, then the key."
@@ -41,21 +43,15 @@ def bearer(request: Request[State], scope: str) -> Access:
     reference = state["context"].access_tokens.reference_of(token, now=now)
     if reference is None:
         raise InvalidToken("The access token is malformed.")
-    return Access(registration_of_reference(reference), now, digest(reference), scope, admitted=_Admission(request))
+    admitted = partial(_admit, facts_of(request), state["limiters"].client)
+    return Access(registration_of_reference(reference), now, digest(reference), scope, None, admitted)
 
 
-class _Admission:
+def _admit(facts: Facts, limiter: RateLimiter, token: TokenFacts) -> Awaitable[None] | None:
     """Runs when the store has found the token good and before anything is done with it."""
-
-    __slots__ = ("_request",)
-
-    def __init__(self, request: Request[State]) -> None:
-        self._request = request
-
-    def __call__(self, token: TokenFacts) -> Awaitable[None] | None:
-        note_client(self._request, token.client_id)
-        limiters: Limiters = self._request.state["limiters"]
-        return limiters.client.hit(token.client_id)
+    facts.client_id = client_id = token.client_id
+    facts.registration_id = client_id.partition("-")[0]
+    return limiter.hit(client_id)
 
 
 def client_login(request: Request[State]) -> ClientLogin:

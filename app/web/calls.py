@@ -58,9 +58,8 @@ class Call(Request[State]):
 
 def header(request: Request[Any], name: bytes) -> str:
     """The value of a header; "" when it was not sent."""
-    headers = request.scope.get(HEADERS) or headers_of(request.scope)
-    value: bytes = headers.get(name, b"")
-    return value.decode("latin-1")
+    headers: Headers = request.scope.get(HEADERS) or headers_of(request.scope)
+    return headers.get(name, b"").decode("latin-1")
 
 
 def headers_of(scope: Scope) -> Headers:

@@ -117,7 +117,8 @@ class Connection(HttpToolsProtocol):
         """A request is there: answer it, or keep it until those before it are answered."""
         if self.parser.should_upgrade():
             return  # it comes once more
-        self._progress()
+        self._pending_bytes = 0
+        self._patient_until = math.inf
         version = self.parser.get_http_version()
         self._describe(version)
         before: RequestResponseCycle | None = self.cycle  # None until the first request, whatever uvicorn's types say
@@ -160,7 +161,8 @@ class Connection(HttpToolsProtocol):
 
     def on_body(self, body: bytes) -> None:
         """A piece of a body is there."""
-        self._progress()
+        self._pending_bytes = 0
+        self._patient_until = math.inf
         cycle = self.cycle
         if not cycle.response_complete:
             cycle.body += body
@@ -172,13 +174,16 @@ class Connection(HttpToolsProtocol):
         """A request has ended."""
         if self.parser.should_upgrade():
             return  # it comes once more
-        self._progress()
-        cycle = self.cycle
+        self._pending_bytes = 0
+        self._patient_until = math.inf
+        cycle: Any = self.cycle
         if cycle.response_complete:  # before the end of the request
             self._patient_until = self.loop.time() + self.timeout_keep_alive
         else:
             cycle.more_body = False
-            cycle.message_event.set()
+            cycle.has_news = True
+            if cycle.waiter:
+                cycle.set()
 
     def on_response_complete(self) -> None:
         """An answer is on its way; go on with the next request, or wait for it."""
@@ -229,10 +234,6 @@ class Connection(HttpToolsProtocol):
         looking = select.poll()
         looking.register(self.transport.get_extra_info("socket").fileno(), select.POLLIN)
         return bool(looking.poll(0))
-
-    def _progress(self) -> None:
-        self._pending_bytes = 0
-        self._patient_until = math.inf
 
     def _look(self) -> None:
         """Close a connection whose time is over."""

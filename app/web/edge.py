@@ -29,7 +29,7 @@ from app.errors import (
 from app.logs import SECRET_SHAPE, request_lines
 from app.web.addresses import limit_key
 from app.web.answers import Answer, empty_answer
-from app.web.calls import EXCHANGE, FACTS, Call, Exchange, Headers, headers_of
+from app.web.calls import EXCHANGE, FACTS, HEADERS, Call, Exchange, Headers, headers_of
 from app.web.errors import error_answer
 from app.web.pages import error_page
 from app.web.routing import Endpoint, ErrorStyle, Limit, Route, RouteTable
@@ -73,7 +73,8 @@ class Edge:
 
     def __call__(self, scope: Scope, receive: Receive, send: Send) -> Awaitable[None]:
         """Answer one HTTP request."""
-        facts = scope[FACTS] = self._request_ids.facts(scope["method"], headers_of(scope))
+        headers = scope.get(HEADERS) or headers_of(scope)
+        facts = scope[FACTS] = self._request_ids.facts(scope["method"], headers)
         scope["state"] = self._state
         if self._traces is None:
             return self._serve(scope, receive, send, facts)
@@ -89,9 +90,13 @@ class Edge:
         exchange: Exchange | None = scope.pop(EXCHANGE, None)
         style = ErrorStyle.PROBLEM
         try:
-            route = self._route(scope)
+            path = scope["path"]
+            found = self.table.find(self._own_path(path) if self._prefix else path)
+            if found is None:
+                raise NotFound("There is nothing at this address.")  # noqa: TRY301 -- see below
+            route, scope["path_params"] = found
             style, facts.route = route.errors, route.path
-            endpoint = None if route.app else _endpoint(route, facts.method)
+            endpoint = None if route.app else route.endpoints.get(facts.method) or _endpoint(route, facts.method)
             if route.limit is not Limit.NONE:
                 await self._spend(route, scope)
             answer = route.app if endpoint is None else await endpoint(Call(scope, receive, exchange))
@@ -117,15 +122,6 @@ class Edge:
             return False
         facts.status = answer.status_code
         return True
-
-    def _route(self, scope: Scope) -> Route:
-        """The route of a request. Raises NotFound when there is none."""
-        path = scope["path"]
-        found = self.table.find(self._own_path(path) if self._prefix else path)
-        if found is None:
-            raise NotFound("There is nothing at this address.")
-        route, scope["path_params"] = found
-        return route
 
     def _own_path(self, path: str) -> str:
         """The path below our public URL, whether or not a proxy has stripped its prefix."""
