@@ -147,7 +147,17 @@ def require_own_site(request: Request[State]) -> None:
 
 
 def _cookie(request: Request[Any], name: str) -> str | None:
-    return request.cookies.get(_name(request.state["settings"], name))
+    """A cookie of ours, whose values have no character that would have to be escaped.
+
+    Not with Starlette's parser: it takes the escapes out of every cookie with a function of Python that took ten
+    seconds for 60 KB of backslashes until 3.11.9 and 3.12.5 (CVE-2024-7592).
+    """
+    wanted, found = _name(request.state["settings"], name), None
+    for pair in ";".join(request.headers.getlist("cookie")).split(";"):
+        key, _, value = pair.partition("=")
+        if key.strip() == wanted:
+            found = value.strip()
+    return found
 
 
 def _name(settings: Settings, name: str) -> str:

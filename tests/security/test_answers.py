@@ -96,6 +96,26 @@ async def test_a_compressed_body_is_not_unpacked(server: Server, coding: str) ->
 
 
 @pytest.mark.parametrize(
+    "path", ["/oauth/sign-in", "/oauth/authorizations", "/console", "/console/sign-in", "/register"]
+)
+async def test_cookies_of_others_are_not_unpacked(server: Server, monkeypatch: pytest.MonkeyPatch, path: str) -> None:
+    """Python's way to take escapes out of a cookie has taken seconds for a long one."""
+
+    def unpacks(_value: str) -> str:
+        raise AssertionError("somebody unpacks cookies")
+
+    monkeypatch.setattr("http.cookies._unquote", unpacks)
+    escapes = '"' + "\\" * 30_000 + '"'
+    browser, user = "b" * 43, f"cdsus_00_{'u' * 43}"
+    cookies = f"other={escapes}; __Host-cds-browser={browser};__Host-cds-user={user} ; __Host-cds-operator={escapes}"
+
+    answer = await server.http.get(path, headers={"Cookie": cookies})
+
+    assert answer.status_code in {200, 303}
+    assert "cds-browser" not in answer.headers.get("set-cookie", ""), "the browser is known by its cookie"
+
+
+@pytest.mark.parametrize(
     "name",
     [
         "..%2f..%2f..%2fetc%2fpasswd",
