@@ -13,13 +13,16 @@ from typing import Any
 import httpx
 import pytest
 
+from tests.endpoints import Endpoint, endpoint
 from tests.gateway.load import ANSWER_SECONDS, Load
 from tests.gateway.nginx import Nginx, running_nginx
 from tests.gateway.replicas import OPERATOR_KEY, Deployment, Replica, deployment
 from tests.live_server import free_port
+from tests.patience import SECONDS
 
 OPERATOR = {"Authorization": f"Bearer {OPERATOR_KEY}"}
 EVENTS = "/operator/api/v1/events"
+WEBHOOKS = "/operator/api/v1/webhooks"
 FILES = "/operator/api/v1/files"
 FILE = hashlib.shake_256(b"a file").digest(16 * 1024 * 1024)
 BOUNDARY = "of-this-test-alone"
@@ -91,7 +94,7 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
 @asynccontextmanager
 async def load_on(site: Site, *, keep_alive: int = 20) -> AsyncIterator[Load]:
     """Clients that ask all the while; afterwards nothing has failed, and all that they made is there, once."""
-    async with client(site.url, keep_alive=keep_alive) as http:
+    async with client(site.url, keep_alive=keep_alive) as http, told_by(http) as hook:
         load = Load(http)
         running = asyncio.create_task(load.run())
         try:
@@ -106,6 +109,28 @@ async def load_on(site: Site, *, keep_alive: int = 20) -> AsyncIterator[Load]:
         assert {one: made[one] for one in load.registration_ids} == dict.fromkeys(load.registration_ids, 1)
         messages = await made_in(http, "message.created")
         assert {one: messages[one] for one in load.message_ids} == dict.fromkeys(load.message_ids, 1)
+        await hears_of(hook, {*load.registration_ids, *load.message_ids})
+
+
+@asynccontextmanager
+async def told_by(http: httpx.AsyncClient) -> AsyncIterator[Endpoint]:
+    """A webhook, which the background jobs of whichever servers there are tell what comes into being."""
+    async with endpoint() as hook:
+        wanted = {"url": hook.url, "events": ["registration.created", "message.created"]}
+        made = (await http.post(WEBHOOKS, json=wanted, headers=OPERATOR)).raise_for_status().json()
+        hook.secret = made["secret"]
+        yield hook
+        (await http.delete(f"{WEBHOOKS}/{made['webhook_id']}", headers=OPERATOR)).raise_for_status()
+
+
+async def hears_of(hook: Endpoint, object_ids: set[str]) -> None:
+    """Each of these things is told, under one id, also what a job was about whose server had to go."""
+    async with asyncio.timeout(SECONDS):
+        while not object_ids <= {one.body["data"]["object_id"] for one in hook.received}:  # noqa: ASYNC110 -- likewise
+            await asyncio.sleep(0.05)
+    told = {one.webhook_id: one.body["data"]["object_id"] for one in hook.received}
+    assert sorted(one for one in told.values() if one in object_ids) == sorted(object_ids)
+    assert hook.forged == 0
 
 
 def client(url: str, *, keep_alive: int = 20) -> httpx.AsyncClient:
