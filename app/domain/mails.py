@@ -13,8 +13,9 @@ from msgspec import Struct
 
 MAIL_PAGE: Final = 50
 
-LEASE_SECONDS: Final = 120
-"""For how long whoever takes a mail has it alone: longer than any attempt to send it lasts."""
+LEASE_SECONDS: Final = 75
+"""For how long whoever takes a mail has it alone: longer than any attempt to send it lasts, with what it takes to note
+the end of it. So long it rests when its process dies, and somebody may be waiting for a code."""
 
 PAUSES_SECONDS: Final = (10, 30, 60, 120, 300, 600, 1800, 3600, 7200, 14400, 28800, 43200, 86400, 86400, 86400)
 """How long to wait after each failed attempt. Quick at first, because people wait for codes; over four days together,

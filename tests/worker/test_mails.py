@@ -7,13 +7,14 @@ from typing import Any
 
 import pytest
 
-from app.delivery.smtp import SmtpMailer, one_line, open_mailer
+from app.delivery.smtp import ATTEMPT_SECONDS, SmtpMailer, one_line, open_mailer
 from app.domain.mails import LEASE_SECONDS, KeptMail, Mail, MailNotSent, MailStatus
 from app.setting_values import SmtpServer
 from app.settings import Settings
 from app.store.connect import memory_client
 from app.store.connection import Connection
 from app.store.outbox import SCRIPTS, RedisOutbox
+from app.store.pipelines import SOCKET_SECONDS
 from app.worker.mails import SendMails
 from tests.factories import NOW
 from tests.mail_server import PASSWORD, USER, MailServer, certificate, mail_server
@@ -169,6 +170,10 @@ async def test_one_bad_mail_does_not_hold_up_the_others(outbox, post):
 
     assert len(post.letters) == 20
     assert [kept.mail.id for kept in await outbox.latest(MailStatus.FAILED)] == ["bad"]
+
+
+def test_nobody_takes_over_a_mail_while_an_attempt_may_still_be_under_way():
+    assert ATTEMPT_SECONDS + SOCKET_SECONDS < LEASE_SECONDS
 
 
 async def test_a_crash_between_sending_and_noting_sends_the_same_mail_again_and_loses_nothing(outbox, post):
