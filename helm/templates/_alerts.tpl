@@ -100,6 +100,18 @@ told alike by every server, hence max().
   annotations:
     summary: {{ "The limit {{ $labels.limit }} refuses {{ $value | humanize }} requests per second." | quote }}
     description: If these are all of your callers, config.trustedProxies may not name your gateway.
+{{- if .Values.backup.enabled }}
+{{- $ofBackup := printf "{namespace=\"%s\",cronjob=\"%s-backup\"}" .Release.Namespace (include "cds.fullname" .) }}
+- alert: CdsBackupOld
+  expr: >-
+    time() - max(kube_cronjob_status_last_successful_time{{ $ofBackup }} or kube_cronjob_created{{ $ofBackup }})
+    > {{ int $limits.backupAgeSeconds }}
+  for: 5m
+  labels: {severity: warning}
+  annotations:
+    summary: {{ "The last back-up was {{ $value | humanizeDuration }} ago." | quote }}
+    description: The log of the last Job of the CronJob says what is in its way.
+{{- end }}
 - alert: CdsFileDescriptors
   expr: max(process_open_fds{ {{- $of -}} } / process_max_fds{ {{- $of -}} }) > 0.8
   for: 15m

@@ -1,7 +1,9 @@
 {{/*
-The template of a pod. Servers and workers differ in a few words only, so they cannot drift apart in what matters.
+The template of a pod. Servers, workers and back-ups differ in a few words only, so they cannot drift apart in what matters.
 
 dict "root" $ "component" "server"|"worker" "container" (YAML of what is special to its container) "resources" {…} "annotations" {…}
+
+A Job has, besides, "isJob" true, and may have lists "environment", "mounts" and "volumes" of its own and an "fsGroup".
 */}}
 {{- define "cds.podTemplate" -}}
 {{- $root := .root -}}
@@ -24,8 +26,13 @@ spec:
     {{- toYaml . | nindent 4 }}
   {{- end }}
   securityContext:
-    {{- toYaml $values.podSecurityContext | nindent 4 }}
+    {{- $group := empty .fsGroup | ternary dict (dict "fsGroup" .fsGroup "fsGroupChangePolicy" "OnRootMismatch") }}
+    {{- toYaml (merge (deepCopy $values.podSecurityContext) $group) | nindent 4 }}
+  {{- if .isJob }}
+  restartPolicy: Never
+  {{- else }}
   terminationGracePeriodSeconds: {{ int $values.terminationGracePeriodSeconds }}
+  {{- end }}
   {{- with $values.priorityClassName }}
   priorityClassName: {{ . }}
   {{- end }}
@@ -52,8 +59,10 @@ spec:
   affinity:
     {{- include "cds.tpl" (dict "value" . "root" $root) | nindent 4 }}
   {{- end }}
+  {{- if not .isJob }}
   topologySpreadConstraints:
     {{- include "cds.topologySpread" . | trim | nindent 4 }}
+  {{- end }}
   {{- $credentials := include "cds.storeCredentials" $root }}
   {{- if or $values.initContainers $credentials }}
   initContainers:
@@ -91,6 +100,9 @@ spec:
       workingDir: /run/cds
       env:
         {{- include "cds.env" $root | trim | nindent 8 }}
+        {{- with .environment }}
+        {{- toYaml . | nindent 8 }}
+        {{- end }}
         {{- with include "cds.extraEnv" $root }}
         {{- . | nindent 8 }}
         {{- end }}
@@ -123,17 +135,25 @@ spec:
         {{- if not $values.files.url }}
         - {name: files, mountPath: /var/lib/cds}
         {{- end }}
-        {{- with $extraMounts }}
+        {{- with concat (default list .mounts) $extraMounts }}
         {{- toYaml . | nindent 8 }}
         {{- end }}
-    {{- with $values.extraContainers }}
-    {{- include "cds.tpl" (dict "value" . "root" $root) | nindent 4 }}
+    {{- if and $values.extraContainers (not .isJob) }}
+    {{- include "cds.tpl" (dict "value" $values.extraContainers "root" $root) | nindent 4 }}
     {{- end }}
   volumes:
     {{- include "cds.volumes" $root | nindent 4 }}
+    {{- with .volumes }}
+    {{- toYaml . | nindent 4 }}
+    {{- end }}
     {{- with $extraVolumes }}
     {{- toYaml . | nindent 4 }}
     {{- end }}
+{{- end -}}
+
+{{/* What belongs to rolling updates is among the defaults, and Kubernetes does not want it beside Recreate. */}}
+{{- define "cds.strategy" -}}
+{{- toYaml (eq .Values.strategy.type "Recreate" | ternary (omit .Values.strategy "rollingUpdate") .Values.strategy) -}}
 {{- end -}}
 
 {{/* Annotations of pods; the checksum replaces them when the catalog changes, which is only read at the start. */}}

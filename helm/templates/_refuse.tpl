@@ -3,6 +3,7 @@ What does not go together, as sentences, all of them at once. The schema has sai
 */}}
 {{- define "cds.refuse" -}}
 {{- $problems := concat
+    (include "cds.refuseName" . | fromYamlArray)
     (include "cds.refusePublicUrl" . | fromYamlArray)
     (include "cds.refuseStore" . | fromYamlArray)
     (include "cds.refuseFiles" . | fromYamlArray)
@@ -10,6 +11,7 @@ What does not go together, as sentences, all of them at once. The schema has sai
     (include "cds.refuseCatalog" . | fromYamlArray)
     (include "cds.refuseScaling" . | fromYamlArray)
     (include "cds.refuseEndings" . | fromYamlArray)
+    (include "cds.refuseBackup" . | fromYamlArray)
     (include "cds.refuseWays" . | fromYamlArray)
     (include "cds.refuseEnvironment" . | fromYamlArray) -}}
 {{- if $problems -}}
@@ -18,6 +20,12 @@ What does not go together, as sentences, all of them at once. The schema has sai
 {{- end -}}
 
 {{/* Each of these writes a YAML list of sentences. */}}
+
+{{- define "cds.refuseName" -}}
+{{- if not (regexMatch "^[a-z]([-a-z0-9]*[a-z0-9])?$" (include "cds.fullname" .)) }}
+- 'The Service cannot be called {{ include "cds.fullname" . }}; set fullnameOverride to lower case letters, digits and dashes, a letter first.'
+{{- end }}
+{{- end -}}
 
 {{- define "cds.refusePublicUrl" -}}
 {{- $url := .Values.config.publicUrl -}}
@@ -187,6 +195,16 @@ What does not go together, as sentences, all of them at once. The schema has sai
 {{- $needed := addf .Values.lifecycle.preStopSleepSeconds .Values.server.drainSeconds 35 | ceil | int -}}
 {{- if lt (int .Values.terminationGracePeriodSeconds) $needed }}
 - 'terminationGracePeriodSeconds needs to be at least {{ $needed }}: lifecycle.preStopSleepSeconds, server.drainSeconds and 35 for requests and jobs that are under way.'
+{{- end }}
+{{- end -}}
+
+{{- define "cds.refuseBackup" -}}
+{{- $backup := .Values.backup -}}
+{{- if not (regexMatch "^(@(yearly|annually|monthly|weekly|daily|midnight|hourly)|[^ =]+( +[^ =]+){4})$" $backup.schedule) }}
+- 'backup.schedule needs the five fields of cron, such as 17 2 * * * for 2:17 every night; backup.timeZone says where that is.'
+{{- end }}
+{{- if and (has "ReadWriteOncePod" $backup.claim.accessModes) (gt (len $backup.claim.accessModes) 1) }}
+- 'backup.claim.accessModes has ReadWriteOncePod, which stands alone.'
 {{- end }}
 {{- end -}}
 

@@ -109,6 +109,8 @@ def pods(manifests: Sequence[Manifest]) -> Iterator[tuple[str, Manifest]]:
     for one in manifests:
         if one["kind"] == "Deployment":
             yield one["metadata"]["name"], one["spec"]["template"]
+        elif one["kind"] == "CronJob":
+            yield one["metadata"]["name"], one["spec"]["jobTemplate"]["spec"]["template"]
         elif one["kind"] == "Pod":
             yield one["metadata"]["name"], one
 

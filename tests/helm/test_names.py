@@ -32,8 +32,8 @@ def test_names_are_those_of_the_release(values):
 def test_services_policies_and_monitors_select_the_pods_that_they_mean(values):
     manifests = charts.render_example(values)
     labels = {
-        one["metadata"]["labels"]["app.kubernetes.io/component"]: one["spec"]["template"]["metadata"]["labels"]
-        for one in charts.of_kind(manifests, "Deployment")
+        pod["metadata"]["labels"]["app.kubernetes.io/component"]: pod["metadata"]["labels"]
+        for _, pod in charts.pods(manifests)
     }
     selectors = {
         "Service": lambda one: one["spec"]["selector"],
@@ -86,7 +86,7 @@ def test_what_names_a_port_names_one_that_is_there(values):
 
     assert [port["targetPort"] for port in service["spec"]["ports"]] == list(ports)
     for policy in charts.of_kind(manifests, "NetworkPolicy"):
-        for rule in policy["spec"]["ingress"]:
+        for rule in policy["spec"].get("ingress", []):
             assert {port["port"] for port in rule["ports"]} <= set(ports)
     container = charts.server(manifests)
     for name in ("startupProbe", "livenessProbe", "readinessProbe"):
@@ -187,9 +187,9 @@ def test_only_who_reads_metrics_gets_to_workers():
 
     def to_workers(**peers):
         manifests = charts.render({"networkPolicy": {"enabled": True, **peers}, "worker": {"enabled": True}})
-        return charts.only(manifests, "NetworkPolicy", "worker")["spec"]["ingress"]
+        return charts.only(manifests, "NetworkPolicy", "worker")["spec"].get("ingress")
 
-    assert to_workers(ingressFrom=[gateway]) == []
+    assert to_workers(ingressFrom=[gateway]) is None
     assert to_workers(ingressFrom=[gateway], metricsFrom=[prometheus])[0]["from"] == [prometheus]
 
 

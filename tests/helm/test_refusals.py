@@ -12,6 +12,13 @@ def nodes(mode, **more):
 
 
 REFUSED = {
+    "name of a Service": ({"fullnameOverride": "2cds"}, "The Service cannot be called 2cds; set fullnameOverride"),
+    "cron": ({"backup": {"schedule": "daily"}}, "backup.schedule needs the five fields of cron"),
+    "zone in cron": ({"backup": {"schedule": "TZ=UTC 1 2 * * *"}}, "backup.timeZone says where that is"),
+    "claim alone": (
+        {"backup": {"claim": {"accessModes": ["ReadWriteOncePod", "ReadWriteMany"]}}},
+        "has ReadWriteOncePod, which stands alone",
+    ),
     "no public URL": ({"config": {"publicUrl": ""}}, "config.publicUrl is needed"),
     "http": ({"config": {"publicUrl": "http://cds.example"}}, "config.publicUrl needs to be an https URL"),
     "query": ({"config": {"publicUrl": "https://cds.example/?a"}}, "config.publicUrl needs to be an https URL"),
