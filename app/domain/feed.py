@@ -5,8 +5,9 @@ A change appends what happened to a stream in its own slot, in the same atomic s
 often it is interrupted: the feed remembers how far it has got with each source in the same step in which it grows.
 """
 
+from collections.abc import Collection
 from datetime import datetime
-from typing import Any, Final, Literal, Protocol
+from typing import Any, Final, Literal, NamedTuple, Protocol
 
 from msgspec import Struct
 
@@ -43,6 +44,13 @@ class Actor(Struct, kw_only=True, frozen=True):
     name: str
     role: str
     via: Via
+
+
+class Taken(NamedTuple):
+    """Events for a group, and whether there may be more for it now."""
+
+    events: list[FeedEvent]
+    more: bool
 
 
 class AuditEntry(Struct, kw_only=True, frozen=True):
@@ -118,6 +126,12 @@ class Feed(Protocol):
 
         Every event comes at least once; it comes again when whoever had it died, or when the answer with it was lost.
         A new group begins with the oldest event that is kept.
+        """
+
+    async def take_only(self, group: Group, consumer: str, types: Collection[str]) -> Taken:
+        """Events of these types for a group, as `take` hands them out; it is done with all others by that.
+
+        It costs a fraction for each of them, which is what a registration makes two dozen of.
         """
 
     async def done(self, group: Group, ids: list[str]) -> None:

@@ -17,13 +17,16 @@ from app.schemas.registrations import Registration, RegistrationStatus
 EXPIRING: Final = "credential.expiring"
 """The only event that becomes a mail so far."""
 
+TOLD: Final = frozenset({EXPIRING})
+"""Types of events that become mails."""
+
 
 async def mail_of(context: Context, event: FeedEvent, now: datetime) -> Mail | None:
     """The mail that an event leads to, the same one each time; None when there is nobody to write to, or no need.
 
-    One round trip for events of type EXPIRING, none for others. Raises StoreUnavailable.
+    One round trip for events of types that are `TOLD`, none for others. Raises StoreUnavailable.
     """
-    if event.type != EXPIRING or event.registration_id is None:
+    if event.type not in TOLD or event.registration_id is None:
         return None
     access = Access(event.registration_id, now)
     wanted = (

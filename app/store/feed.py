@@ -2,12 +2,12 @@
 
 import secrets
 import time
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Collection, Sequence
 from datetime import UTC, datetime
 from typing import Any, Final
 
 from app.domain.audit_chain import ORIGIN, Link, Sealed, opened
-from app.domain.feed import FEED_PAGE, TAKEOVER_SECONDS, AuditEntry, AuditRecord, FeedEvent, Group
+from app.domain.feed import FEED_PAGE, TAKEOVER_SECONDS, AuditEntry, AuditRecord, FeedEvent, Group, Taken
 from app.schemas.encoding import encode
 from app.store import keys, relay
 from app.store.connection import Connection, Script
@@ -97,7 +97,14 @@ class RedisFeed:
         self, group: Group, consumer: str, *, limit: int = FEED_PAGE, idle_seconds: int = TAKEOVER_SECONDS
     ) -> list[FeedEvent]:
         """See `Feed.take`."""
-        return _events(await self._connection.run("feed_take", [_EVENTS], group, consumer, limit, idle_seconds * 1000))
+        found = await self._connection.run("feed_take", [_EVENTS], group, consumer, limit, idle_seconds * 1000, "")
+        return _events(found[0])
+
+    async def take_only(self, group: Group, consumer: str, types: Collection[str]) -> Taken:
+        """See `Feed.take_only`."""
+        arguments = group, consumer, FEED_PAGE, TAKEOVER_SECONDS * 1000, "\n".join(types)
+        found, more = await self._connection.run("feed_take", [_EVENTS], *arguments)
+        return Taken(_events(found), bool(more))
 
     async def done(self, group: Group, ids: list[str]) -> None:
         """See `Feed.done`."""

@@ -9,7 +9,7 @@ import structlog
 
 from app.domain.context import Context
 from app.domain.feed import Feed, FeedEvent
-from app.domain.mail_notices import mail_of
+from app.domain.mail_notices import TOLD, mail_of
 from app.domain.mails import Attempted, Mailer, MailNotSent, MailQueue, MailStatus, Outbox, TakenMail, after_failure
 from app.errors import StoreUnavailable
 
@@ -106,12 +106,12 @@ class NoticeMails:
 
     async def run_once(self, now: datetime) -> bool:
         """See `Job.run_once`. Events are done with when their mails are in the outbox, and not before."""
-        events = await self._feed.take("mails", self._consumer)
+        events, more = await self._feed.take_only("mails", self._consumer, TOLD)
         for event in events:
             await self._write(event, now)
         if events:
             await self._feed.done("mails", [event.id for event in events])
-        return bool(events)
+        return more or bool(events)
 
     async def _write(self, event: FeedEvent, now: datetime) -> None:
         try:

@@ -386,6 +386,27 @@ async def test_each_event_goes_to_one_consumer_of_a_group_and_to_every_group(rec
     assert len(await feed.take("mails", "c1")) == 10
 
 
+async def test_a_group_that_wants_certain_events_is_done_with_all_others(records, feed, connection):
+    """Also when there are more of them than it takes at once, and it gets each that it wants."""
+    rid = await registered(records)
+    for number in range(30):
+        await records.apply(happening(rid, *["dull"] * 100, *["wanted"] * (number == 20)))
+    await feed.relay()
+
+    events, more = await feed.take_only("mails", "c1", {"wanted", "never"})
+    while more and not events:
+        events, more = await feed.take_only("mails", "c1", {"wanted", "never"})
+    (event,) = events
+    pending = await connection.command("XPENDING", "{feed}:events", "mails")
+
+    assert event.type == "wanted"
+    assert (pending["pending"] if isinstance(pending, dict) else pending[0]) == 1
+    assert (await feed.take_only("mails", "c1", {"wanted"})).events == [event]
+    await feed.done("mails", [event.id])
+    assert await feed.take_only("mails", "c1", {"wanted"}) == ([], False)
+    assert await feed.take("mails", "c2") == []
+
+
 async def test_what_a_consumer_did_not_finish_goes_to_another_one(records, feed):
     rid = await registered(records)
     await records.apply(happening(rid, "a", "b"))

@@ -82,6 +82,7 @@ async def test_nobody_else_gets_one(server, case):
 async def test_an_event_that_cannot_become_a_mail_holds_up_no_other(server, monkeypatch):
     registered = await server.register(contacts=[ANN])
     await with_verified_address(registered)
+    await registered.post("/cds-api/v1/credentials", {"client_id": registered.client_id})
     server.clock.advance(days=76)
     monkeypatch.setattr("app.worker.mails.mail_of", _fail_once(monkeypatch))
 
