@@ -205,6 +205,10 @@ def read_related(
     return uri, RelatedType(stated)
 
 
+_TOO_MUCH: Final = 10**12
+"""A sum that nobody pays. Pages write sums out, and 1e999999999 would take all memory."""
+
+
 def _read_amount(submitted: Mapping[str, Any], type_: MessageType) -> tuple[Decimal | UnsetType, str | UnsetType]:
     """The sum due; both parts or neither, and only where there is something to pay."""
     amount, currency = submitted.get("amount"), submitted.get("currency")
@@ -215,8 +219,9 @@ def _read_amount(submitted: Mapping[str, Any], type_: MessageType) -> tuple[Deci
             f"amount and currency go with the type {MessageType.PAYMENT_REQUEST}.",
             field="currency" if amount is None else "amount",
         )
-    if isinstance(amount, bool) or not isinstance(amount, int | Decimal) or amount < 0:
-        raise InvalidRequest("amount must be a number that is not negative.", field="amount")
+    is_number = isinstance(amount, int | Decimal) and not isinstance(amount, bool) and Decimal(amount).is_finite()
+    if not is_number or not 0 <= amount < _TOO_MUCH:
+        raise InvalidRequest("amount must be a number from 0 to less than a million millions.", field="amount")
     if not isinstance(currency, str) or not _is_currency(currency):
         raise InvalidRequest("currency must be an ISO 4217 code of three capital letters.", field="currency")
     return Decimal(amount), currency

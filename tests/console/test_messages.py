@@ -375,6 +375,10 @@ async def test_a_payment_request_needs_a_page_and_takes_an_amount(server: Server
     refused = View(await admin.send_files(write, fields | {"related_uri": "https://pay.example/"}))
     assert refused.response.status_code == 400
     assert "amount must be a number such as 250.00." in refused.text
+    for odd in ("NaN", "sNaN", "Infinity", "-1", "1e999999999"):
+        refused = View(await admin.send_files(write, fields | {"amount": odd, "related_uri": "https://pay.example/"}))
+        assert refused.response.status_code == 400, odd
+        assert "amount must be a number from 0 to less than a million millions." in refused.text, odd
     again = View(await admin.send_files(write, fields | {"amount": "250.00"}))
     assert "related_uri must be where the payment_form is." in again.text
     sent = await admin.send_files(write, fields | {"amount": "250.00", "related_uri": "https://pay.example/"})

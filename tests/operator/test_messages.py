@@ -161,6 +161,19 @@ async def test_operators_ask_for_payments_and_forms(
     assert {name: seen[name] for name in fields} == fields
 
 
+@pytest.mark.parametrize("amount", ["1e999999999", "1000000000000", "-1", "-1e-999999999", "true", '"1"', "[]"])
+async def test_a_sum_that_nobody_pays_is_refused(server: Server, amount: str) -> None:
+    """Written out on a page, 1e999999999 would be a gigabyte of zeros."""
+    client, support = await server.register(), await operator_of(server, "support")
+    texts = '"type": "payment_request", "name": "Fee", "description": "Fee", "related_uri": "https://pay.example/7"'
+    body = f'{{{texts}, "amount": {amount}, "currency": "USD"}}'
+
+    answer = await support.call("POST", f"/registrations/{client.registration_id}/messages", content=body.encode())
+
+    assert answer.status_code == 400
+    assert answer.json()["errors"][0]["field"] == "amount"
+
+
 @pytest.mark.clause("WG1-02-6.1-06", "WG1-02-6.2-04", "WG1-02-6.5-02", "WG1-02-6.3-07")
 async def test_operators_ask_for_details(client: Registered, support: OperatorClient) -> None:
     asked = [{"field": "iban", "name": "IBAN", "description": "Where refunds go."}]
