@@ -31,8 +31,8 @@ def field_of(scope_id: str, field_id: str, format_: str, **fields: Any) -> Autho
     """An authorization details field, optional unless `is_required` is given."""
     values: dict[str, Any] = {
         "id": field_id,
-        "name": field_id,
-        "description": field_id,
+        "name": f"The {field_id}",
+        "description": f"What {field_id} is",
         "documentation": None,
         "for_types": (scope_id,),
         "format": format_,
