@@ -1,8 +1,6 @@
 """All registrations: looked for, filtered, with what waits in each."""
 
-import asyncio
 from collections.abc import Sequence
-from datetime import datetime
 from typing import Final, NamedTuple
 
 from starlette.requests import Request
@@ -14,7 +12,6 @@ from app.console.shell import console_page, console_route, signed_in
 from app.domain import registrations
 from app.domain.consent import scope_names
 from app.domain.context import Context
-from app.domain.records import Access
 from app.errors import InvalidRequest
 from app.schemas.registrations import Registration, RegistrationStatus, RequirementStatus
 from app.web.answers import Answer
@@ -48,7 +45,8 @@ async def show(request: Request[State]) -> Answer:
     except InvalidRequest as refusal:
         problem = refusal.description
     found = [one.object for one in sheet.items] if sheet else []
-    rows = await _rows(acting.context, found, request.state["now"]())
+    waiting = await request.state["directory"].waiting([one.registration_id for one in found])
+    rows = _rows(acting.context, found, waiting)
     scopes = [(one.id, one.name) for one in acting.context.catalog.scopes.values()]
     return console_page(
         request,
@@ -67,11 +65,8 @@ async def show(request: Request[State]) -> Answer:
     )
 
 
-async def _rows(context: Context, found: Sequence[Registration], now: datetime) -> list[Row]:
-    """With what waits in each of them, which is asked for together."""
-    waiting = await asyncio.gather(
-        *(registrations.waiting_in(context, Access(one.registration_id, now)) for one in found)
-    )
+def _rows(context: Context, found: Sequence[Registration], waiting: Sequence[int]) -> list[Row]:
+    """With what waits in each of them."""
     return [
         Row(
             registration=one,

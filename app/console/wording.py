@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from datetime import datetime
+from functools import lru_cache
 from typing import Any, Final, NamedTuple
 
 from msgspec import UNSET, UnsetType
@@ -70,6 +71,7 @@ class Link(NamedTuple):
     href: str
 
 
+@lru_cache(maxsize=256)
 def badge(status: str) -> Badge:
     """A status of anything, spelled with spaces."""
     tones = ((_GOOD, "good"), (_WAITING, "waiting"), (_BAD, "bad"))

@@ -4,7 +4,7 @@ The indexes behind it lie beside the registrations, shard by shard, and are writ
 objects that they list. So nothing is ever missing from them, and nothing is late.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Final, Generic, NamedTuple, Protocol, TypeVar
@@ -122,6 +122,9 @@ class Directory(Protocol):
 
     async def registration_ids(self, shard: str, *, after: str = "", limit: int = 500) -> list[str]:
         """Registrations of a shard in the order of their ids, for a walk through all of them that can be resumed."""
+
+    async def waiting(self, registration_ids: Sequence[str]) -> list[int]:
+        """How many Messages of each of these registrations wait for an operator."""
 
     async def count(self, search: RegistrationSearch) -> int:
         """How many there are; for a search with `q` as many as are found at once, and at most 1,000."""

@@ -37,9 +37,6 @@ MAX_QUERY_LENGTH: Final = 200
 RECENT: Final = 20
 """Messages and Grants that a dossier shows of those that there are."""
 
-MANY: Final = 10
-"""Waiting Messages that `waiting_in` counts."""
-
 _WAITING: Final = ((("waiting", ""),),)
 _TRUTH: Final = {"true": True, "false": False}
 
@@ -151,12 +148,6 @@ async def dossier(context: Context, access: Access) -> Dossier:
         grants=grants,
         files=[one.object for one in files],
     )
-
-
-async def waiting_in(context: Context, access: Access) -> int:
-    """How many Messages of a registration wait for an operator; at most `MANY` are counted. One round trip."""
-    page = await context.records.find(access, Listing(Message, filters=_WAITING, limit=MANY))
-    return len(page)
 
 
 async def _steps(context: Context, access: Access, registration: Registration) -> list[Step]:

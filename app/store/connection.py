@@ -146,9 +146,10 @@ class Connection:
         with self._spans(name) if self._spans else nullcontext():
             return await self._call(command)
 
-    async def command(self, name: str, key: str, *args: str | bytes | float, writes: bool = False) -> Any:  # noqa: ANN401
-        """Run one plain command on one key. Raises as `run` does."""
-        return await self._call_traced(name, Command((name, key, *args), writes, key))
+    def command(self, name: str, key: str, *args: str | bytes | float, writes: bool = False) -> Awaitable[Any]:
+        """Run one plain command on one key; what it answers, or raises as `run` does, when it is awaited."""
+        command = Command((name, key, *args), writes, key)
+        return self._call(command) if self._spans is None else self._call_traced(name, command)
 
     def by_server(self, keys: Iterable[str]) -> list[list[str]]:
         """The keys, those together that are at the same server as far as we know. Raises StoreUnavailable."""

@@ -116,6 +116,12 @@ class RedisDirectory:
         found = await self._connection.command("ZRANGEBYLEX", key, first, "+", "LIMIT", 0, limit)
         return [one.decode() for one in found]
 
+    async def waiting(self, registration_ids: Sequence[str]) -> list[int]:
+        """See `Directory.waiting`."""
+        wanted = (f"{keys.prefix(one)}:i:{_WAITING_HERE}" for one in registration_ids)
+        counts: list[int] = await asyncio.gather(*(self._connection.command("ZCARD", one) for one in wanted))
+        return counts
+
     async def count(self, search: RegistrationSearch) -> int:
         """See `Directory.count`."""
         names, words = shard_indexes.of_registrations(search), terms_of(search.q)
@@ -194,14 +200,17 @@ class RedisDirectory:
     async def _load(self, kind: type[Any], entries: Sequence[_Entry]) -> list[Stored[Any]]:
         """The objects of entries; an entry without one is left out."""
 
-        async def one(position: int, object_id: str) -> Stored[Any] | None:
+        def fields(object_id: str) -> Awaitable[list[bytes | None]]:
             prefix = keys.prefix(object_id[:REGISTRATION_ID_LENGTH])
             local = REGISTRATION if kind is Registration else indexes.local(object_id)
-            document, internal = await self._connection.command("HMGET", f"{prefix}:o", local, f"{local}!")
-            stored: Stored[Any] | None = self._records.stored(kind, document, internal, position)
-            return stored
+            return self._connection.command("HMGET", f"{prefix}:o", local, f"{local}!")
 
-        return [stored for stored in await asyncio.gather(*(one(*entry) for entry in entries)) if stored]
+        found = await asyncio.gather(*(fields(object_id) for _, object_id in entries))
+        items: Iterable[Stored[Any] | None] = (
+            self._records.stored(kind, document, internal, position)
+            for (position, _), (document, internal) in zip(entries, found, strict=True)
+        )
+        return [stored for stored in items if stored]
 
     async def _run(
         self, script: str, shards: Sequence[str], key: Callable[[str], str], *args: str | int
@@ -260,9 +269,10 @@ def _merged(parts: Iterable[_Part], want: int, *, newer: bool) -> _Found:
 
 def _part(answer: Sequence[Any]) -> _Part:
     """What `directory.lua` says about a shard."""
-    behind, position, member = answer[:3]
+    behind, position, member = answer[:_HEAD]
     horizon = (int(position), member.decode()) if position else None
-    return _Part(_entries(answer[3::2], answer[4::2]), bool(behind), horizon)
+    entries = _entries(answer[_HEAD::2], answer[_HEAD + 1 :: 2]) if len(answer) > _HEAD else []  # of most shards none
+    return _Part(entries, bool(behind), horizon)
 
 
 def _entries(positions: Iterable[bytes], ids: Iterable[bytes]) -> list[_Entry]:
@@ -275,6 +285,12 @@ class _Counted(NamedTuple):
     counts: dict[str, int]
     lowest: dict[str, int | None]
 
+
+_HEAD: Final = 3
+"""What stands before the entries in the answer about a shard."""
+
+_WAITING_HERE: Final = indexes.index_name(Message, ("waiting", ""))
+"""The index of a registration's own Messages that wait."""
 
 _WAITING: Final = {type_: shard_indexes.of_messages(MessageSearch(waiting=True, type=type_)) for type_ in MessageType}
 _OUTSTANDING: Final = shard_indexes.of_messages(MessageSearch())

@@ -115,8 +115,8 @@ async def test_one_refused_command_is_told_to_its_caller_only():
 
 async def test_a_caller_who_gave_up_does_not_disturb_the_others():
     connection = connect(Client(), lanes=1)
-    impatient = asyncio.create_task(connection.command("A", "k"))
-    patient = asyncio.create_task(connection.command("B", "k"))
+    impatient = asyncio.ensure_future(connection.command("A", "k"))
+    patient = asyncio.ensure_future(connection.command("B", "k"))
     await asyncio.sleep(0)
     impatient.cancel()
 
@@ -134,9 +134,9 @@ async def test_a_store_that_hangs_is_given_up_and_those_who_wait_behind_are_told
     client = Client()
     connection = connect(client, lanes=1, answer_seconds=2)
     client.hang = True
-    first = asyncio.create_task(connection.command("A", "k"))
+    first = asyncio.ensure_future(connection.command("A", "k"))
     await asyncio.sleep(1)
-    second = asyncio.create_task(connection.command("B", "k"))
+    second = asyncio.ensure_future(connection.command("B", "k"))
     started = asyncio.get_running_loop().time()
 
     told = await soon(asyncio.gather(first, second, return_exceptions=True))
