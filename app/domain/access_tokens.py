@@ -80,7 +80,7 @@ class AccessTokens:
             now: When it was issued.
             expires_in_seconds: How long it lives.
         """
-        if registration_of_jti(reference) is None:
+        if not self._are_jwts or registration_of_jti(reference) is None:
             return reference
         issued_at = int(now.timestamp())
         claims: dict[str, Any] = {

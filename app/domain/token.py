@@ -9,6 +9,8 @@ makes the store refuse to remember, and the look is repeated. A server with othe
 from dataclasses import dataclass
 from datetime import datetime
 
+from msgspec import Struct
+
 from app.domain import changelog, token_requests
 from app.domain.admission import Admitted, admit
 from app.domain.context import Context
@@ -27,8 +29,7 @@ _ATTEMPTS = 8
 REFUSED = "The client_id or the client_secret is wrong, expired or disabled."
 
 
-@dataclass(frozen=True, slots=True)
-class AccessToken:
+class AccessToken(Struct, frozen=True):
     """A new access token and what it gives."""
 
     access_token: str

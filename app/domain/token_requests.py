@@ -9,6 +9,8 @@ from datetime import datetime
 from typing import Any
 from zoneinfo import ZoneInfo
 
+from msgspec import Struct
+
 from app.catalog import GRANT_ADMIN
 from app.crypto.tokens import digest
 from app.domain import authorization_details
@@ -39,8 +41,7 @@ MAX_SCOPE_LENGTH = 10_000
 Entry = dict[str, Any]
 
 
-@dataclass(frozen=True, slots=True)
-class Asked:
+class Asked(Struct, frozen=True):
     """The scope ids and the entries of a request, as they were sent."""
 
     scope: tuple[str, ...]
@@ -49,7 +50,7 @@ class Asked:
     @property
     def key(self) -> str:
         """The same text for requests that ask for the same, empty when they ask for nothing in particular."""
-        scope = " ".join(sorted(set(self.scope)))
+        scope = " ".join(sorted(set(self.scope))) if len(self.scope) > 1 else "".join(self.scope)
         return f"{scope}\n{digest(canonical(self.details))}" if self.details else scope
 
     @property

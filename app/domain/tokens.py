@@ -3,7 +3,6 @@
 Source: RFC 6749 4.4 and 5, RFC 7009, RFC 7662; CDS-WG1-02 3.3.2 for those of a grant admin scope.
 """
 
-from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 from typing import Any, NamedTuple, Protocol
@@ -60,8 +59,7 @@ def subject_of(state: State) -> str:
     return state.grant.grant_id if state.internal.user_id else ""
 
 
-@dataclass(frozen=True, slots=True)
-class Issued:
+class Issued(Struct, frozen=True):
     """A token that now exists in the store."""
 
     facts: StandingFacts
@@ -88,8 +86,7 @@ class Revocation(StrEnum):
     INACTIVE = "inactive"
 
 
-@dataclass(frozen=True, slots=True)
-class Inspected:
+class Inspected(Struct, frozen=True):
     """An active token with the Grants behind it."""
 
     facts: TokenFacts

@@ -48,8 +48,7 @@ class Asked:
     details: list[Entry] | None
 
 
-@dataclass(frozen=True, slots=True)
-class UserAccess(AccessToken):
+class UserAccess(AccessToken, frozen=True):
     """A new access token, what it gives, and the refresh token that follows it, if there is one."""
 
     refresh_token: str | None

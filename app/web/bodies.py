@@ -170,7 +170,10 @@ def parse_pairs(encoded: bytes) -> list[tuple[str, str]]:
     pairs = encoded.split(b"&") if encoded else []
     if len(pairs) > _MAX_PARAMETERS:
         raise InvalidRequest(f"There are more than {_MAX_PARAMETERS} parameters.")
-    return [_parameter(pair) for pair in pairs]
+    if b"%" in encoded or b"+" in encoded or b"\0" in encoded or not encoded.isascii():
+        return [_parameter(pair) for pair in pairs]
+    parts = [pair.partition("=") for pair in encoded.decode("ascii").split("&")] if encoded else []
+    return [(name, value) for name, _, value in parts]
 
 
 def _parameter(pair: bytes) -> tuple[str, str]:

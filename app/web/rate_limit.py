@@ -192,7 +192,7 @@ class RateLimiter:
 
     def require_room(self, key: str) -> None:
         """Refuse when this process knows that `key` has nothing left, without spending. Raises TooManyRequests."""
-        if self._limit is None:
+        if self._limit is None or (self._ask_again_at is None and key not in self._refused.known):
             return
         now = self._now()
         if self._is_alone(now):
