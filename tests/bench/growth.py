@@ -256,7 +256,7 @@ class Stores:
             context = context_on(store.records.connection, CDS_SECRET_KEYS=self._wanted.secret_keys)
             for size in sizes:
                 start = time.perf_counter()
-                ids[size] = (await fill(context, size, now=self.now)).admin.client_id
+                ids[size] = (await fill(context, size, now=self.now)).client_id
                 say(f"{size:,} Messages and Grants in {time.perf_counter() - start:.0f} s")
         return url, ids
 

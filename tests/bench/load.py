@@ -183,7 +183,7 @@ async def fill(context: Context, size: int, *, now: datetime = NOW) -> Registere
     a registration begins with has both the status of some and the scope of the others.
     """
     registered = await register(context, about(("Full", "Mailbox"), Kind(f"{ADMIN_SCOPE} {GRID_SCOPE}", 0)), now=now)
-    registration_id = registered.admin.client_id
+    registration_id = registered.client_id
     for start in range(0, size, TOGETHER):
         change = Change(registration_id, now)
         for number in range(start, min(start + TOGETHER, size)):
