@@ -31,16 +31,14 @@ from app.openapi.described import (
 from app.openapi.operations.files import BYTES_OF_FILE, DOWNLOAD
 from app.openapi.operations.operator_registrations import API, OF_REGISTRATION, SOURCE
 from app.openapi.shapes.operator import (
-    BroadcastListing,
-    BroadcastPreview,
     Decision,
     MessageFromServer,
-    NewBroadcast,
     OperatorMessage,
     OperatorMessageDetails,
     OperatorMessageDocument,
     OperatorMessageListing,
 )
+from app.openapi.shapes.operator_system import BroadcastListing, BroadcastPreview, NewBroadcast
 from app.schemas.messages import MessageType
 
 TAG: Final = "Operators: messages"

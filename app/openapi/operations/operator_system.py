@@ -8,7 +8,7 @@ from app.domain.webhooks import Webhook
 from app.errors import Conflict, InvalidRequest, NotFound
 from app.openapi.described import Answer, Body, Link, Operation, Operations, Parameter, Who, choice, cursor, in_path
 from app.openapi.operations.operator_registrations import API, OF_REGISTRATION, SOURCE
-from app.openapi.shapes.operator import (
+from app.openapi.shapes.operator_system import (
     AuditListing,
     DeliveryListing,
     EventListing,
