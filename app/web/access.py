@@ -36,9 +36,7 @@ def bearer(request: Request[State], scope: str) -> Access:
         InvalidToken: There is no token, or something that cannot be one.
     """
     state = request.state
-    scheme, token = _authorization(request)
-    if scheme != "bearer" or not token:
-        raise InvalidToken(MISSING_TOKEN)
+    token = _presented(request, MISSING_TOKEN)
     now = state["now"]()
     reference = state["context"].access_tokens.reference_of(token, now=now)
     if reference is None:
@@ -91,10 +89,7 @@ def presented_token(request: Request[State]) -> str:
     Raises:
         InvalidToken: There is none.
     """
-    scheme, token = _authorization(request)
-    if scheme != "bearer" or not token:
-        raise InvalidToken(MISSING_TOKEN)
-    return token
+    return _presented(request, MISSING_TOKEN)
 
 
 def proxy_key(request: Request[State]) -> str:
@@ -103,10 +98,7 @@ def proxy_key(request: Request[State]) -> str:
     Raises:
         InvalidToken: There is none.
     """
-    scheme, key = _authorization(request, b"proxy-authorization")
-    if scheme != "bearer" or not key:
-        raise InvalidToken(MISSING_PROXY_KEY)
-    return key
+    return _presented(request, MISSING_PROXY_KEY, b"proxy-authorization")
 
 
 def presented_key(request: Request[State]) -> str:
@@ -115,10 +107,7 @@ def presented_key(request: Request[State]) -> str:
     Raises:
         InvalidToken: There is nothing.
     """
-    scheme, key = _authorization(request)
-    if scheme != "bearer" or not key:
-        raise InvalidToken(MISSING_KEY)
-    return key
+    return _presented(request, MISSING_KEY)
 
 
 def note_operator(request: Request[Any], name: str) -> None:
@@ -129,6 +118,14 @@ def note_operator(request: Request[Any], name: str) -> None:
 def address_of(request: Request[State]) -> str:
     """What limits by source count."""
     return limit_key(request.scope, request.state["settings"].trusted_proxies)
+
+
+def _presented(request: Request[Any], missing: str, name: bytes = b"authorization") -> str:
+    """The bearer token of a header. Raises InvalidToken, which says `missing`, when there is none."""
+    scheme, token = _authorization(request, name)
+    if scheme != "bearer" or not token:
+        raise InvalidToken(missing)
+    return token
 
 
 def _authorization(request: Request[Any], name: bytes = b"authorization") -> tuple[str, str]:
