@@ -70,6 +70,7 @@ class RedisBroadcasts:
         found = await self._connection.run("broadcast_running", [keys.BROADCASTS], limit)
         if not found:
             return None
+        await self._connection.confirm([keys.BROADCASTS])
         body, left = found
         return read(body), [Walk(shard, after) for shard, after in _pairs(left)]
 

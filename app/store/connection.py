@@ -96,6 +96,7 @@ class Connection:
     ) -> None:
         self._client = client
         self._sender = sends or sender(client, wait_replicas)
+        self._wait_replicas = wait_replicas
         self._lanes = lanes
         self._answer_seconds = answer_seconds
         self._observer = observer
@@ -160,6 +161,18 @@ class Connection:
         except FAILURES as error:
             raise refusal(error) from error
         return list(found.values())
+
+    async def confirm(self, keys: Iterable[str]) -> None:
+        """Wait until replicas have all that has been read near these keys, for those who act on it elsewhere.
+
+        Where somebody has read and then writes to the same server, the write waits for that already. Nothing is done
+        when no replicas are wanted.
+
+        Raises:
+            StoreUnavailable: They do not have it yet.
+        """
+        if self._wait_replicas:
+            await asyncio.gather(*(self.command("EXISTS", key, writes=True) for key in keys))
 
     async def info(self, section: str) -> list[dict[str, Any]]:
         """What each primary says about itself (INFO); its own round trip. Raises as `run` does."""

@@ -192,8 +192,7 @@ class Relay:
         except ServerError:  # slots have moved to another server, which is found when they are asked for one by one
             calls = [self._read_some("feed_read", [source], of_each) for source in SOURCES]
             streams = [stream for answer in await asyncio.gather(*calls) for stream in answer]
-        sources = [source.decode() for source, *_ in streams]
-        await asyncio.gather(*(self._connection.command("EXISTS", source, writes=True) for source in sources))
+        await self._connection.confirm(source.decode() for source, *_ in streams)
         return streams
 
     async def _read_some(self, script: str, sources: Sequence[str], of_each: int) -> Sequence[Any]:

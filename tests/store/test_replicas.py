@@ -7,11 +7,14 @@ import signal
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager
+from functools import partial
 from typing import Any, TypeVar
 
 import pytest
 from redis import Redis
 
+from app.domain.broadcasts import Broadcast
+from app.domain.feed import Actor, AuditEntry
 from app.domain.records import Access, Change, Once, Wanted
 from app.domain.tokens import ClientLogin, NotIssued
 from app.errors import StoreUnavailable
@@ -19,6 +22,7 @@ from app.main import SCRIPTS
 from app.schemas.clients import Client
 from app.schemas.registrations import Registration
 from app.store import keys
+from app.store.broadcasts import RedisBroadcasts
 from app.store.connect import connect
 from app.store.connection import Connection
 from app.store.documents import Documents
@@ -190,6 +194,24 @@ async def test_events_are_acted_on_when_replicas_have_them_also_by_those_who_ask
 
         taken = await eventually(feed.take, "webhooks", "one")
         assert {event.type for event in taken} == {"registration.created"}
+
+
+async def test_a_broadcast_is_sent_when_replicas_have_it(sentinel):
+    broadcast = Broadcast(
+        broadcast_id=RANDOM.broadcast_id(), name="Outage", description="On Sunday.", scopes=[], created=NOW,
+        created_by="anna", recipients=0,
+    )  # fmt: skip
+    audit = AuditEntry(actor=Actor(name="anna", role="admin", via="api"), action="broadcasts.create", changes=[])
+    async with opened(sentinel) as records, opened(sentinel) as others:
+        broadcasts = RedisBroadcasts(others.connection)
+        with not_confirming(sentinel, 1):
+            with pytest.raises(StoreUnavailable, match="replicas"):
+                await RedisBroadcasts(records.connection).create(broadcast, audit)
+            with pytest.raises(StoreUnavailable, match="replicas"):
+                await broadcasts.running(limit=1)
+
+        found, _ = await eventually(partial(broadcasts.running, limit=1))
+        assert found == broadcast
 
 
 async def test_in_a_cluster_nothing_reaches_the_feed_that_the_replica_of_its_shard_does_not_have(steady_cluster):

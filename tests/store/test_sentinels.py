@@ -11,6 +11,7 @@ from redis.asyncio import Redis
 from redis.asyncio.sentinel import MasterNotFoundError
 
 from app.store.connect import StoreConnection, client_options, connect, memory_client, unsuitable
+from app.store.connection import Connection
 from app.store.sentinels import Sentinels, Watch
 from tests.patience import SECONDS
 from tests.ports import free_port
@@ -119,6 +120,19 @@ async def test_what_is_under_way_at_it_is_answered_and_what_comes_then_goes_to_t
         assert await asyncio.wait_for(waiting, SECONDS) == (b"letters", b"late")
     ports = await asyncio.gather(*(port_of(redis) for _ in range(4)))
     assert set(ports) == {both.ports[1]}
+
+
+async def test_so_do_pipelines_which_keep_their_connections(both, sentinel, redis):
+    connection = Connection(redis)
+    assert await connection.command("CONFIG", "GET", "port") == [b"port", str(both.ports[0]).encode()]
+
+    sentinel.state |= {"port": both.ports[1], "config-epoch": 2}
+
+    deadline = time.monotonic() + SECONDS
+    while await connection.command("CONFIG", "GET", "port") != [b"port", str(both.ports[1]).encode()]:
+        assert time.monotonic() < deadline
+        await asyncio.sleep(0.01)
+    await connection.close()
 
 
 async def test_while_no_sentinel_answers_nothing_changes(both, sentinel, redis):
