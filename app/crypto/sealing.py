@@ -61,11 +61,14 @@ class Sealer:
     def seal_all(self, secrets: Sequence[tuple[str, str]]) -> list[str]:
         """Secrets as they may stand in the store: those of these Credentials, given as pairs of id and secret."""
         self._follow()
-        return [self._seal(credential_id, plain.encode()) for credential_id, plain in secrets]
+        nonces = os.urandom(_NONCE_BYTES * len(secrets))
+        return [
+            self._seal(credential_id, plain.encode(), nonces[_NONCE_BYTES * at : _NONCE_BYTES * (at + 1)])
+            for at, (credential_id, plain) in enumerate(secrets)
+        ]
 
-    def _seal(self, credential_id: str, plain: bytes) -> str:
+    def _seal(self, credential_id: str, plain: bytes, nonce: bytes) -> str:
         header = _encoded(self._header + msgspec.json.encode(credential_id) + b"}")
-        nonce = os.urandom(_NONCE_BYTES)
         sealed = self._cipher.encrypt(nonce, plain, header)
         parts = (header, b"", _encoded(nonce), _encoded(sealed[:-_TAG_BYTES]), _encoded(sealed[-_TAG_BYTES:]))
         return b".".join(parts).decode()

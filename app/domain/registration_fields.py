@@ -39,7 +39,7 @@ class Submitted(Struct, frozen=True):
 
     values: dict[str, Any]
     files: dict[str, FieldFile]
-    no_files: frozenset[str]
+    no_files: set[str]
 
 
 def validate(
@@ -64,14 +64,14 @@ def validate(
         InvalidClientMetadata: A required field is missing, or a value is not what its format says; `field` is the
             `field_name`, and the description says what is accepted (A8).
     """
-    outcome = Submitted({}, {}, frozenset())
+    outcome = Submitted({}, {}, set())
     for field_id, field, name in _to_submit(fields, [*required, *optional]):
         if name in metadata:
-            outcome = _with(outcome, field, name, metadata[name])
+            _add(outcome, field, name, metadata[name])
         elif field_id in required and field.default is UNSET:
             raise InvalidClientMetadata(f"{name} is required and must be {accepts(field)}.", field=name)
         elif field.default is not UNSET:
-            outcome = _with_default(outcome, field, name)
+            _add_default(outcome, field, name)
     return outcome
 
 
@@ -91,12 +91,12 @@ def validate_update(
     Raises:
         InvalidClientMetadata: A value is not what its format says.
     """
-    outcome = Submitted({}, {}, frozenset())
+    outcome = Submitted({}, {}, set())
     for _, field, name in _to_submit(fields, listed):
         if name in metadata:
-            outcome = _with(outcome, field, name, metadata[name])
+            _add(outcome, field, name, metadata[name])
         elif field.default is not UNSET and _kind(field) not in _READERS:
-            outcome = _with_default(outcome, field, name)
+            _add_default(outcome, field, name)
     return outcome
 
 
@@ -119,31 +119,36 @@ def _to_submit(
             yield field_id, field, field.field_name
 
 
-def _with(outcome: Submitted, field: RegistrationField, name: str, value: object) -> Submitted:
+def _add(outcome: Submitted, field: RegistrationField, name: str, value: object) -> None:
     if value is None and _takes_null(field):
-        return _with_null(outcome, field, name)
+        _add_null(outcome, field, name)
+        return
     kind = _kind(field)
     if kind in _READERS:
         file = _read_file(field, value)
         if file is not None:
-            return Submitted(outcome.values, outcome.files | {name: file}, outcome.no_files)
+            outcome.files[name] = file
+            return
     elif _is_value(field, kind, value):
-        return Submitted(outcome.values | {name: value}, outcome.files, outcome.no_files)
+        outcome.values[name] = value
+        return
     raise InvalidClientMetadata(f"{public(name)} must be {accepts(field)}.", field=name)
 
 
-def _with_default(outcome: Submitted, field: RegistrationField, name: str) -> Submitted:
+def _add_default(outcome: Submitted, field: RegistrationField, name: str) -> None:
     if field.default is None:
-        return _with_null(outcome, field, name)
-    if _kind(field) in _READERS:
-        return _with(outcome, field, name, field.default)
-    return Submitted(outcome.values | {name: deepcopy(field.default)}, outcome.files, outcome.no_files)
+        _add_null(outcome, field, name)
+    elif _kind(field) in _READERS:
+        _add(outcome, field, name, field.default)
+    else:
+        outcome.values[name] = deepcopy(field.default)
 
 
-def _with_null(outcome: Submitted, field: RegistrationField, name: str) -> Submitted:
+def _add_null(outcome: Submitted, field: RegistrationField, name: str) -> None:
     if _kind(field) in _READERS:
-        return Submitted(outcome.values, outcome.files, outcome.no_files | {name})
-    return Submitted(outcome.values | {name: None}, outcome.files, outcome.no_files)
+        outcome.no_files.add(name)
+    else:
+        outcome.values[name] = None
 
 
 def _is_value(field: RegistrationField, kind: str, value: object) -> bool:

@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from typing import Final, NamedTuple
 
-from app.crypto.tokens import REGISTRATION_ID_LENGTH, Randomness, digest
+from app.crypto.tokens import CLIENT_SECRET, LINK_KEY, REGISTRATION_ID_LENGTH, Randomness, digest
 from app.domain.context import Context
 from app.domain.patterns import Filling, Pattern, PatternStore, Said, Specimen
 from app.domain.records import Change
@@ -36,7 +36,7 @@ class Shape(NamedTuple):
     """What fillings of a kind are made of."""
 
     drawn: Sequence[str]
-    """What is drawn at random, in this order: `client_secret`, `link_key`, or the letter of an id."""
+    """What is drawn at random, in this order, as `Randomness.several` takes it."""
     secrets: Sequence[tuple[int, int]]
     """Where in the texts of a filling the Credentials are, and where their secrets."""
     standing: Sequence[Standing]
@@ -58,8 +58,7 @@ class Kind(NamedTuple):
 
     def fill(self, randomness: Randomness, registration_id: str, now: datetime, said: Said) -> Filling:
         """What the next one differs in."""
-        drawn = [_draw(randomness, registration_id, what) for what in self.shape.drawn]
-        return self.shape.filling(registration_id, now, drawn, said)
+        return self.shape.filling(registration_id, now, randomness.several(self.shape.drawn), said)
 
 
 class Specimens(Randomness):
@@ -78,13 +77,13 @@ class Specimens(Randomness):
     def client_secret(self) -> str:
         """See `Randomness.client_secret`."""
         secret = super().client_secret()
-        self.drawn[secret] = "client_secret"
+        self.drawn[secret] = CLIENT_SECRET
         return secret
 
     def link_key(self) -> str:
         """See `Randomness.link_key`."""
         key = super().link_key()
-        self.drawn[key] = "link_key"
+        self.drawn[key] = LINK_KEY
         return key
 
     def said(self, names: tuple[tuple[str, ...], tuple[str, ...]]) -> Said:
@@ -123,17 +122,6 @@ def _specimen(
         ],
     )
     return Specimen(shape.filling(registration_id, now, list(specimens.drawn), said), change, answer), shape
-
-
-def _draw(randomness: Randomness, registration_id: str, what: str) -> str:
-    """Draw once more what was drawn for the specimens; of an id, what comes after the registration_id."""
-    match what:
-        case "client_secret":
-            return randomness.client_secret()
-        case "link_key":
-            return randomness.link_key()
-        case letter:
-            return _own_part(randomness.object_id(registration_id, letter))
 
 
 def _own_part(object_id: str) -> str:

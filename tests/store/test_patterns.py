@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from msgspec.structs import replace
 
 from app.catalog import CLIENT_ADMIN, Catalog, load_catalog
-from app.crypto.tokens import Randomness
+from app.crypto.tokens import CLIENT_SECRET, LINK_KEY, Randomness
 from app.domain.context import Context
 from app.domain.patterns import MOST_KINDS, WORTH_IT, Filling, Patterns, Said, Specimen
 from app.domain.records import Change
@@ -52,6 +52,10 @@ class Foreseeable(Randomness):
 
     def link_key(self) -> str:
         return self._text(43)
+
+    def several(self, kinds: Sequence[str]) -> list[str]:
+        own = {CLIENT_SECRET: self.client_secret, LINK_KEY: self.link_key}
+        return [own[kind]() if kind in own else self.object_id("", kind)[1:] for kind in kinds]
 
 
 class Seals:
