@@ -219,12 +219,15 @@ def _read_amount(submitted: Mapping[str, Any], type_: MessageType) -> tuple[Deci
             f"amount and currency go with the type {MessageType.PAYMENT_REQUEST}.",
             field="currency" if amount is None else "amount",
         )
-    is_number = isinstance(amount, int | Decimal) and not isinstance(amount, bool) and Decimal(amount).is_finite()
-    if not is_number or not 0 <= amount < _TOO_MUCH:
+    if isinstance(amount, bool) or not isinstance(amount, int | Decimal) or not _is_sum(Decimal(amount)):
         raise InvalidRequest("amount must be a number from 0 to less than a million millions.", field="amount")
     if not isinstance(currency, str) or not _is_currency(currency):
         raise InvalidRequest("currency must be an ISO 4217 code of three capital letters.", field="currency")
     return Decimal(amount), currency
+
+
+def _is_sum(amount: Decimal) -> bool:
+    return amount.is_finite() and 0 <= amount < _TOO_MUCH
 
 
 def _is_currency(code: str) -> bool:
