@@ -75,8 +75,8 @@ TABLE: tuple[Setting, ...] = (
         "store_wait_replicas",
         "0",
         "replicas",
-        "A change is confirmed only after this many replicas of the store have it; it survives any failover if each primary"
-        " has no more of them.",
+        "A change is confirmed only after this many replicas of the store have it; it survives any failover if each"
+        " primary has no more of them.",
         values.whole_number(0, 9),
     ),
     Setting(
