@@ -26,6 +26,7 @@ DUE_BATCH = 100
 SCRIPTS = (
     Script.load("read", prelude="access"),
     Script.load("page", prelude="access"),
+    Script.load("list", prelude="access"),
     Script.load("apply", prelude="happened words", writes=True),
     Script.load("due", writes=True),
 )
@@ -97,12 +98,27 @@ class RedisRecords:
 
     async def pages(self, access: Access, *listings: Listing) -> list[Page]:
         """See `Records.pages`."""
+        if len(listings) == 1 and _is_plain(listings[0]):
+            return [await self._plain_page(access, listings[0])]
         suffixes = [["", "$"] if listing.kind is Credential else [""] for listing in listings]
         pages = await self._listed(access, listings, suffixes)
         return [
             self._page(listing.kind, page, len(parts))
             for listing, page, parts in zip(listings, pages, suffixes, strict=True)
         ]
+
+    async def _plain_page(self, access: Access, listing: Listing) -> Page:
+        kind, cursor = listing.kind, listing.cursor
+        towards_newer, edge = (int(cursor.newer), cursor.position) if cursor else (0, "")
+        name = indexes.COLLECTIONS[kind].name
+        documents, first, last = await self.run_reading(
+            access, "list", name, listing.limit, towards_newer, edge, grants=kind is Grant
+        )
+        return Page(
+            self.documents.expand(kind, documents),
+            next=Cursor(int(last), newer=False) if last else None,
+            previous=Cursor(int(first), newer=True) if first else None,
+        )
 
     async def find(self, access: Access, listing: Listing) -> Sequence[Stored[Any]]:
         """See `Records.find`."""
@@ -257,6 +273,12 @@ def _is_kind(kind: type[AnyObject], local: str) -> bool:
     """Whether a local id is one of that type: Client Objects are numbered, all others begin with a letter."""
     letter = _KIND_LETTERS.get(kind.__name__)
     return local.startswith(letter) if letter else local.isdigit()
+
+
+def _is_plain(listing: Listing) -> bool:
+    """Whether a listing has everything of its type, and nothing in it that only we read out."""
+    narrowed = listing.filters or listing.ids is not None or listing.created_after or listing.created_before
+    return not narrowed and listing.kind is not Credential
 
 
 def _listing_plan(registration_id: str, listing: Listing, suffixes: list[str]) -> dict[str, Any]:

@@ -25,6 +25,8 @@ def words(request: Request[Any], name: str) -> tuple[str, ...] | None:
     Raises:
         InvalidRequest: More values than anybody needs.
     """
+    if not request.scope["query_string"]:
+        return None
     values = tuple(dict.fromkeys(" ".join(request.query_params.getlist(name)).split()))
     if len(values) > _MAX_VALUES:
         raise InvalidRequest(f"At most {_MAX_VALUES} values are accepted.", field=name)
@@ -33,7 +35,7 @@ def words(request: Request[Any], name: str) -> tuple[str, ...] | None:
 
 def cursor(request: Request[Any], name: str = "cursor") -> Cursor | None:
     """The place that a link of ours names. Raises InvalidRequest when it is not one of ours."""
-    text = request.query_params.get(name)
+    text = request.query_params.get(name) if request.scope["query_string"] else None
     if not text:
         return None
     direction, digits = text[0], text[1:]

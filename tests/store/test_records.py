@@ -6,7 +6,7 @@ from datetime import timedelta
 import pytest
 from msgspec.structs import replace
 
-from app.domain.records import Access, Change, Listing, Wanted
+from app.domain.records import Access, Change, Cursor, Listing, Wanted
 from app.errors import Conflict, NotFound
 from app.schemas.clients import Client
 from app.schemas.credentials import Credential
@@ -151,6 +151,25 @@ async def test_pages_walk_through_everything_once_in_both_directions(records: Re
     assert first.documents == pages[0].documents
     assert first.previous is None
     assert first.next == pages[0].next
+
+
+@pytest.mark.parametrize("limit", [1, 4, 5, 6])
+async def test_a_page_that_nothing_narrows_down_is_the_same_alone_as_beside_another(
+    records: RedisRecords, limit: int
+) -> None:
+    """They are read in two ways, with cursors at each object, between none, and beyond both ends."""
+    change, *_ = new_registration(messages=5)
+    await records.apply(change)
+    access = Access(change.registration_id, NOW)
+    positions = [one.version for one in await records.find(access, Listing(Message))]
+    around = [min(positions) - 1, *positions, max(positions) + 1]
+    cursors = [None, *(Cursor(at, newer=newer) for at in around for newer in (False, True))]
+
+    for cursor in cursors:
+        listing = Listing(Message, limit=limit, cursor=cursor)
+        (alone,) = await records.pages(access, listing)
+        beside, _ = await records.pages(access, listing, listing)
+        assert alone == beside
 
 
 async def test_the_most_recently_modified_object_is_first(records: RedisRecords) -> None:
