@@ -12,31 +12,23 @@ Source: OpenID Connect Core 1.0 3.1 and 5.3; OpenID Connect Discovery 1.0 3 and 
 
 import base64
 import hmac
-import math
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any, Final, NamedTuple, Protocol
-from urllib.parse import urlsplit
 
 from msgspec import Struct
 
-from app.crypto.id_tokens import ALGORITHMS, BadIdToken, UnknownKey, VerificationKey, claims_of
+from app.crypto.id_tokens import BadIdToken, UnknownKey, VerificationKey, claims_of
 from app.crypto.tokens import Randomness, digest
 from app.domain.authorization_store import SignInAttempt, UserStore
-from app.domain.urls import parse
+from app.domain.oidc_trust import failed, require_claims, require_recent_sign_in, shown_name, subject_of, unavailable
 from app.domain.users import User
-from app.errors import CookiesNeeded, IdentityProviderUnavailable, RequestOver, SignInFailed, SignInStopped
+from app.errors import CookiesNeeded, RequestOver, SignInFailed, SignInStopped
 
 SIGN_IN_SECONDS: Final = 900
 """How long a user may take at the identity provider; some send mails with codes."""
 
-LEEWAY_SECONDS: Final = 30
-"""How far the clock of the identity provider may be from ours."""
-
 MAX_CODE_LENGTH: Final = 4096
-_MAX_SUBJECT_LENGTH: Final = 255
-_MAX_NAME_LENGTH: Final = 100
-_NAME_CLAIMS: Final = ("name", "preferred_username", "email")
 _NAMELESS: Final = "a customer"
 
 _STOPPED: Final = frozenset(
@@ -60,14 +52,6 @@ _OTHER_ERRORS: Final = frozenset(
     }
 )
 
-_FAILED: Final = (
-    "The sign-in service answered in a way that we cannot rely on, so you were not signed in. Nothing has been shared."
-    " Please try again; if it happens once more, tell our help desk."
-)
-_UNAVAILABLE: Final = (
-    "The sign-in service does not answer at the moment. Nothing is lost and nothing has been shared. Please try again"
-    " in a minute."
-)
 _OVER: Final = (
     "This sign-in has been used already, or it has taken too long. If you have just signed in, everything is as you"
     " left it; else go back to where you came from and start again."
@@ -246,35 +230,6 @@ async def claims_from_userinfo(provider: IdentityProvider, proven: Proven) -> di
     return claims if claims.get("sub") == proven.subject else {}
 
 
-def usable_metadata(document: object, issuer: str) -> Mapping[str, Any]:
-    """The discovery document of this very issuer, with every URL in it that we use being acceptable.
-
-    Raises:
-        SignInFailed: It is none.
-    """
-    if not isinstance(document, dict) or document.get("issuer") != issuer:
-        raise failed("discovery: the issuer is not the one of the settings")
-    for name in ("authorization_endpoint", "token_endpoint", "jwks_uri", "userinfo_endpoint"):
-        url = document.get(name)
-        if not (name == "userinfo_endpoint" and url is None) and not is_endpoint(url, issuer):
-            raise failed(f"discovery: {name} is not an https URL")
-    offered = document.get("id_token_signing_alg_values_supported", ["RS256"])
-    if not isinstance(offered, list) or not ALGORITHMS.intersection(filter(_is_text, offered)):
-        raise failed("discovery: no signature of ID tokens that we accept")
-    challenges = document.get("code_challenge_methods_supported", ["S256"])
-    if not isinstance(challenges, list) or "S256" not in challenges:
-        raise failed("discovery: no PKCE with S256")
-    return document
-
-
-def is_endpoint(url: object, issuer: str) -> bool:
-    """Whether something is a URL that may be used: https, or http of this machine when the issuer is that, too."""
-    found = parse(url) if isinstance(url, str) else None
-    if found is None or found.has_fragment or found.has_userinfo:
-        return False
-    return found.scheme == "https" or (found.is_loopback and urlsplit(issuer).scheme == "http")
-
-
 def require_own_answer(metadata: ProviderMetadata, answer: SignInAnswer) -> None:
     """Refuse what another provider has answered (RFC 9207 2.4). Raises SignInFailed."""
     expected = answer.iss is not None or metadata.authorization_response_iss_parameter_supported
@@ -298,63 +253,6 @@ def refuse_error(answer: SignInAnswer) -> None:
         raise unavailable(f"the provider answered {answer.error}")
     # Whoever crafts a link chooses this text, so only known ones get into the log.
     raise failed(f"the provider answered {answer.error if answer.error in _OTHER_ERRORS else 'an unknown error'}")
-
-
-def require_claims(claims: Mapping[str, Any], issuer: str, client_id: str, *, nonce: str, now: datetime) -> None:
-    """Refuse an ID token that is not about this sign-in (Core 3.1.3.7). Raises SignInFailed."""
-    seconds = now.timestamp()
-    if claims.get("iss") != issuer:
-        raise failed("ID token: wrong iss")
-    audience = claims.get("aud")
-    audiences = audience if isinstance(audience, list) else [audience]
-    if client_id not in audiences:
-        raise failed("ID token: wrong aud")
-    if claims.get("azp", client_id if len(audiences) == 1 else None) != client_id:
-        raise failed("ID token: wrong azp")
-    if not _is_moment(claims.get("exp")) or claims["exp"] <= seconds - LEEWAY_SECONDS:
-        raise failed("ID token: expired")
-    if not _is_moment(claims.get("iat")) or claims["iat"] > seconds + LEEWAY_SECONDS:
-        raise failed("ID token: iat is not in the past")
-    if not _is_moment(claims.get("nbf", 0)) or claims.get("nbf", 0) > seconds + LEEWAY_SECONDS:
-        raise failed("ID token: not valid yet")
-    given = claims.get("nonce")
-    if not isinstance(given, str) or not given.isascii() or not hmac.compare_digest(given, nonce):
-        raise failed("ID token: wrong nonce")
-
-
-def require_recent_sign_in(claims: Mapping[str, Any], *, since: int) -> None:
-    """Refuse a user who was signed in before, when a new sign-in was asked for (Core 3.1.2.1). Raises SignInFailed."""
-    if not _is_moment(claims.get("auth_time")) or claims["auth_time"] < since - LEEWAY_SECONDS:
-        raise failed("ID token: the user has not signed in anew")
-
-
-def subject_of(claims: Mapping[str, Any]) -> str:
-    """Who a user is at the provider, for ever (Core 2). Raises SignInFailed."""
-    subject = claims.get("sub")
-    if not isinstance(subject, str) or not 0 < len(subject) <= _MAX_SUBJECT_LENGTH or not subject.isascii():
-        raise failed("ID token: no usable sub")
-    return subject
-
-
-def shown_name(claims: Mapping[str, Any]) -> str:
-    """What pages may call a user; empty when the claims have nothing for it."""
-    for claim in _NAME_CLAIMS:
-        value = claims.get(claim)
-        if isinstance(value, str):
-            name = " ".join("".join(letter if letter.isprintable() else " " for letter in value[:1000]).split())
-            if name:
-                return name if len(name) <= _MAX_NAME_LENGTH else f"{name[: _MAX_NAME_LENGTH - 1]}…"
-    return ""
-
-
-def failed(cause: str) -> SignInFailed:
-    """What a user sees when the provider's answer is not good; the cause is for the log."""
-    return SignInFailed(_FAILED, detail=cause)
-
-
-def unavailable(cause: str) -> IdentityProviderUnavailable:
-    """What a user sees when there is no answer; the cause is for the log."""
-    return IdentityProviderUnavailable(_UNAVAILABLE, detail=cause)
 
 
 async def _proven_claims(provider: IdentityProvider, metadata: ProviderMetadata, id_token: str) -> dict[str, Any]:
@@ -387,14 +285,3 @@ def _code_verifier(browser_secret: str, state: str) -> str:
     """43 characters, as RFC 7636 4.1 has them, that only the browser's cookie can give again."""
     secret = hmac.digest(browser_secret.encode(), f"code_verifier {state}".encode(), "sha256")
     return base64.urlsafe_b64encode(secret)[:43].decode()
-
-
-def _is_moment(value: object) -> bool:
-    """Whether something is a number of seconds; JSON, as it is commonly read, also knows NaN and infinity."""
-    if isinstance(value, float):
-        return math.isfinite(value)
-    return isinstance(value, int) and not isinstance(value, bool)
-
-
-def _is_text(value: object) -> bool:
-    return isinstance(value, str)

@@ -12,6 +12,7 @@ from typing import Any, Final
 from app.domain import oidc
 from app.domain.authorization_store import SignInAttempt
 from app.domain.oidc import IdentityProvider, SignInAnswer
+from app.domain.oidc_trust import shown_name
 from app.domain.operator_sessions import Newcomer
 from app.domain.operators import Role
 from app.errors import InsufficientRole
@@ -50,7 +51,7 @@ async def finish(
             "Your account is fine, but it has none of the roles that the console knows: viewer, support or admin. Ask"
             " whoever looks after the sign-in service of your company."
         )
-    return Newcomer(oidc.shown_name(claims) or _NAMELESS, role, subject=proven.subject)
+    return Newcomer(shown_name(claims) or _NAMELESS, role, subject=proven.subject)
 
 
 def role_among(claims: Mapping[str, Any], claim: str) -> Role | None:

@@ -20,7 +20,8 @@ import msgspec
 from authlib.deprecate import AuthlibDeprecationWarning
 
 from app.crypto.id_tokens import VerificationKey, verification_keys
-from app.domain.oidc import IssuedTokens, ProviderMetadata, SignInQuestion, failed, unavailable, usable_metadata
+from app.domain.oidc import IssuedTokens, ProviderMetadata, SignInQuestion
+from app.domain.oidc_trust import failed, unavailable, usable_metadata
 from app.identity.remembered import Remembered
 
 with warnings.catch_warnings():

@@ -10,7 +10,7 @@ from joserfc import jws
 from joserfc.jwk import ECKey, RSAKey
 
 from app.crypto.id_tokens import ALGORITHMS, BadIdToken, UnknownKey, claims_of, verification_keys
-from app.domain.oidc import LEEWAY_SECONDS, is_endpoint, require_claims, require_recent_sign_in, shown_name
+from app.domain.oidc_trust import LEEWAY_SECONDS, is_endpoint, require_claims, require_recent_sign_in, shown_name
 from app.errors import SignInFailed
 from app.schemas.encoding import encode
 
