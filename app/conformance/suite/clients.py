@@ -276,11 +276,12 @@ async def there_are_no_default_authorization_details_at_first(session: Session) 
 
 @check("WG1-02-5.1-24", needs=REGISTRATION)
 async def further_members_of_client_objects_are_fine(session: Session) -> None:
-    """They are noted, for whoever looks for them in the documentation."""
-    known = {*OAUTH, *CDS, *DEFAULTS, *PAGES, "authorization_details_types"}
+    """Those that are no registration fields either are noted, for whoever looks for them in the documentation."""
+    fields = (await session.registration_fields()).values()
+    known = {*OAUTH, *CDS, *DEFAULTS, *PAGES, "authorization_details_types", *(one.get("field_name") for one in fields)}
     more = sorted({name for client in await every_client(session) for name in client if name not in known})
     if more:
-        session.notes[f"Client Objects have members that the specification does not: {', '.join(more)}"] = None
+        session.notes[f"Client Objects have members that neither the specification nor the metadata has: {', '.join(more)}"] = None
 
 
 @check("WG1-02-5.2-01", needs=REGISTRATION)
