@@ -21,8 +21,10 @@ POLL_SECONDS = 0.005
 COMPILE_SECONDS = 120
 MIX = "cds_client_admin ple_grid_status ple_interconnection cds_server_provided_files_ple"
 """With one more Grant, and the Message about it: 5 Client Objects, 4 Credentials, 6 Messages, 2 Grants."""
-BEFORE, COUNTED = 20, 200
-"""Registrations before the store is looked at for the first time, and those in between."""
+BEFORE, COUNTED = 1000, 200
+"""Registrations before the store is looked at for the first time, so many that every shard has had some, and those in
+between. A shard's first one makes streams and indexes there, for which the store sets ten kilobytes aside.
+"""
 
 
 def compile_app() -> None:
