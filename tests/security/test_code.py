@@ -112,9 +112,8 @@ def patterns() -> dict[str, re.Pattern[str] | re.Pattern[bytes]]:
     for module in pkgutil.walk_packages(app.__path__, "app."):
         if not module.name.startswith(("app.conformance", "app.demo")):
             importlib.import_module(module.name)
-    values = [
-        value for name, module in sys.modules.items() if name.startswith("app.") for value in vars(module).values()
-    ]
+    modules = [module for name, module in list(sys.modules.items()) if name.startswith("app.")]
+    values = [value for module in modules for value in list(vars(module).values())]
     return {str(one.pattern): one for one in values if isinstance(one, re.Pattern)}
 
 
