@@ -1,8 +1,8 @@
 {{/*
 What does not go together, as sentences, all of them at once. The schema has said before what is no value at all.
 */}}
-{{- define "cds.refuse" -}}
-{{- $problems := concat
+{{- define "cds.problems" -}}
+{{- concat
     (include "cds.refuseName" . | fromYamlArray)
     (include "cds.refusePublicUrl" . | fromYamlArray)
     (include "cds.refuseStore" . | fromYamlArray)
@@ -13,7 +13,11 @@ What does not go together, as sentences, all of them at once. The schema has sai
     (include "cds.refuseEndings" . | fromYamlArray)
     (include "cds.refuseBackup" . | fromYamlArray)
     (include "cds.refuseWays" . | fromYamlArray)
-    (include "cds.refuseEnvironment" . | fromYamlArray) -}}
+    (include "cds.refuseEnvironment" . | fromYamlArray) | toYaml -}}
+{{- end -}}
+
+{{- define "cds.refuse" -}}
+{{- $problems := include "cds.problems" . | fromYamlArray -}}
 {{- if $problems -}}
 {{- fail (printf "\n\nThese values cannot work together:\n\n- %s\n" (join "\n- " $problems)) -}}
 {{- end -}}

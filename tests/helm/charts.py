@@ -2,6 +2,7 @@
 
 import functools
 import json
+import re
 import shutil
 import subprocess
 import sys
@@ -22,7 +23,7 @@ ROOT = Path(__file__).parents[2]
 CHART = ROOT / "helm"
 EXAMPLES = sorted((CHART / "ci").glob("*-values.yaml"))
 EXAMPLE_NAMES = [path.name.removesuffix("-values.yaml") for path in EXAMPLES]
-KUBERNETES = ("1.30", "1.31", "1.32", "1.33", "1.34")
+KUBERNETES = ("1.30", "1.31", "1.32", "1.33", "1.34", "1.35", "1.36", "1.37")
 HELM_SECONDS = 300
 
 NEEDED = {"config": {"publicUrl": "https://cds.utility.example"}, "store": {"url": "redis://valkey:6379/0"}}
@@ -85,6 +86,40 @@ def refusal(more: Mapping[str, Any], base: Mapping[str, Any] = NEEDED) -> str:
     answer = template(merged(base, more))
     assert answer.returncode != 0, "helm rendered this"
     return " ".join(answer.stderr.split())
+
+
+def refusals(cases: Mapping[str, Mapping[str, Any]], directory: Path) -> dict[str, str]:
+    """What helm says of each of many sets of values, from one call: sentences of the templates, or else of the schema.
+
+    Starting helm and reading the chart costs more than all the rest, so these are the chart's own templates and its own
+    schema in a chart that asks them about one set after the other.
+    """
+    chart = _chart_of_cases(directory / "cases")
+    defaults = yaml.safe_load((CHART / "values.yaml").read_text())
+    values = {"cases": {name: merged(defaults, merged(NEEDED, case)) for name, case in cases.items()}}
+    answer = template(values, chart=chart)
+    if answer.returncode == 0:
+        return {name: " ".join(problems) for name, problems in yaml.safe_load(answer.stdout).items()}
+    found: dict[str, str] = dict.fromkeys(cases, "")
+    for name, sentence in re.findall(r"^- cases\.(\w+)[.:] ?(.*)$", answer.stderr, re.MULTILINE):
+        found[name] += f"{sentence} "
+    return found
+
+
+def _chart_of_cases(chart: Path) -> Path:
+    (chart / "templates").mkdir(parents=True)
+    for path in (CHART / "Chart.yaml", *(CHART / "templates").glob("_*.tpl")):
+        shutil.copy(path, chart / path.relative_to(CHART))
+    (chart / "templates" / "cases.yaml").write_text(
+        "{{ range $name, $values := .Values.cases }}\n"
+        '{{ $name }}: {{ include "cds.problems" (merge (dict "Values" $values) $) | fromYamlArray | toJson }}\n'
+        "{{ end }}\n"
+    )
+    schema = json.loads((CHART / "values.schema.json").read_text())
+    draft = schema.pop("$schema")
+    each = {"type": "object", "additionalProperties": schema}
+    (chart / "values.schema.json").write_text(json.dumps({"$schema": draft, "properties": {"cases": each}}))
+    return chart
 
 
 def of_kind(manifests: Sequence[Manifest], kind: str) -> list[Manifest]:

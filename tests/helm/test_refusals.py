@@ -1,5 +1,3 @@
-import pytest
-
 from tests.helm import charts
 
 URL = {"store": {"url": "redis://valkey:6379/0"}}
@@ -143,17 +141,33 @@ INVALID = {
 }
 
 
-@pytest.mark.parametrize(("values", "sentence"), REFUSED.values(), ids=REFUSED)
-def test_what_does_not_go_together_is_refused_with_a_sentence(values, sentence):
-    said = charts.refusal(values)
-
-    assert sentence in said
-    assert "These values cannot work together:" in said
+def said_of(cases, directory):
+    names = {f"case{number}": name for number, name in enumerate(cases)}
+    values = {case: cases[name][0] for case, name in names.items()}
+    return {names[case]: said for case, said in charts.refusals(values, directory).items()}
 
 
-@pytest.mark.parametrize(("values", "sentence"), INVALID.values(), ids=INVALID)
-def test_what_is_no_value_is_refused_by_its_name(values, sentence):
-    assert sentence in charts.refusal(values)
+def test_what_does_not_go_together_is_refused_with_a_sentence(tmp_path):
+    said = said_of(REFUSED, tmp_path)
+
+    assert [name for name, (_, sentence) in REFUSED.items() if sentence not in said[name]] == []
+
+
+def test_what_is_no_value_is_refused_by_its_name(tmp_path):
+    said = said_of(INVALID, tmp_path)
+
+    assert [name for name, (_, sentence) in INVALID.items() if sentence not in said[name]] == []
+
+
+def test_what_is_needed_and_no_more_is_refused_by_nobody(tmp_path):
+    assert charts.refusals({"needed": {}}, tmp_path) == {"needed": ""}
+
+
+def test_helm_says_what_it_refuses():
+    said = charts.refusal({"config": {"publicUrl": ""}})
+
+    assert "These values cannot work together: - config.publicUrl is needed" in said
+    assert "store.mode must be one of the following" in charts.refusal({"store": {"mode": "replicated"}})
 
 
 def test_all_problems_are_told_at_once():
