@@ -38,14 +38,15 @@ local function each(command, key, list)
 end
 
 local function split(text)
-  local parts, from = {}, 1
+  local parts, count, from = {}, 0, 1
   local at = string.find(text, '\0', 1, true)
   while at do
-    parts[#parts + 1] = string.sub(text, from, at - 1)
+    count = count + 1
+    parts[count] = string.sub(text, from, at - 1)
     from = at + 1
     at = string.find(text, '\0', from, true)
   end
-  if text ~= '' then parts[#parts + 1] = string.sub(text, from) end
+  if text ~= '' then parts[count + 1] = string.sub(text, from) end
   return parts
 end
 
@@ -80,15 +81,18 @@ end
 local seconds, positions, full_ids = {}, {}, {}
 for _, other in ipairs(plan.seconds or {}) do seconds[other[1]] = other[2] end
 for number, id in ipairs(ids) do
-  positions[number] = string.format('%d%06d', seconds[number] or plan.now, (rev + number) % 1000000)
+  positions[number] = (seconds[number] or plan.now) * 1000000 + (rev + number) % 1000000
   full_ids[number] = id == 'r' and plan.registration_id or plan.registration_id .. '-' .. id
 end
 
 local function put(key, numbers, names)
+  if #numbers == 1 then -- most of what a registration writes
+    redis.call('ZADD', key, positions[numbers[1]], names[numbers[1]])
+    return
+  end
   local pairs_ = {}
-  for _, number in ipairs(numbers) do
-    pairs_[#pairs_ + 1] = positions[number]
-    pairs_[#pairs_ + 1] = names[number]
+  for at, number in ipairs(numbers) do
+    pairs_[2 * at - 1], pairs_[2 * at] = positions[number], names[number]
   end
   each('ZADD', key, pairs_)
 end
