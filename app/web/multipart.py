@@ -111,14 +111,14 @@ class Multipart:
             if part.filename is None:
                 await self._read_field(part, fields)
                 continue
-            content = b""
+            content = bytearray()  # bytes would be copied as a whole for each piece, however small that is
             async for piece in self.pieces():
                 content += piece
                 if len(content) > room_bytes:
                     raise ContentTooLarge(f"The files may have {limit_bytes} bytes together.", field=_field(part.name))
             room_bytes -= len(content)
             if part.filename or content:
-                files.append(File(part.name, part.filename, part.content_type, content))
+                files.append(File(part.name, part.filename, part.content_type, bytes(content)))
         return fields, files
 
     async def pieces(self) -> AsyncIterator[bytes]:
@@ -156,7 +156,7 @@ class Multipart:
     async def _read_field(self, part: Part, fields: dict[str, str]) -> None:
         if part.filename is not None:
             raise InvalidRequest("There is a file that nobody asked for.", field=_field(part.name))
-        value = b""
+        value = bytearray()
         async for piece in self.pieces():
             self._spend(piece)
             value += piece
