@@ -1,6 +1,7 @@
 """Who the primary is, asked of sentinels, and leaving one that is none any more."""
 
 import asyncio
+import contextlib
 from typing import Final
 
 import structlog
@@ -55,6 +56,8 @@ class Watch:
         self._pool = pool
         self._pause_seconds = pause_seconds
         self._task: asyncio.Task[None] | None = None
+        self._known: tuple[str, int] | None = None
+        self._leaves = 0
 
     def start(self) -> None:
         """Begin to ask now and then."""
@@ -67,24 +70,20 @@ class Watch:
             await asyncio.gather(self._task, return_exceptions=True)
 
     async def _run(self) -> None:
-        known = self._pool.master_address
-        is_new = False
+        self._known = self._pool.master_address
         while True:
             await asyncio.sleep(self._pause_seconds)
-            was_new, found = is_new, await self._primary()
-            is_new = found is not None and found != known
-            if is_new:
-                log.warning("store_primary_replaced", primary=found)
-                known = found
-            if is_new or was_new:  # twice, for a connection to the old one that was being opened the first time
-                await self._leave()
+            with contextlib.suppress(RedisError, OSError):  # nobody says, or a connection broke while it was closed
+                await self._look()
 
-    async def _primary(self) -> tuple[str, int] | None:
-        """Who it is, or None while nobody says."""
-        try:
-            return await self._sentinels.discover_master(self._pool.service_name)
-        except (RedisError, OSError):
-            return None
+    async def _look(self) -> None:
+        found = await self._sentinels.discover_master(self._pool.service_name)
+        if found != self._known:
+            log.warning("store_primary_replaced", primary=found)
+            self._known, self._leaves = found, 2  # times: a connection to the old one may just be being opened
+        if self._leaves:
+            await self._leave()
+            self._leaves -= 1
 
     async def _leave(self) -> None:
         """Close the connections that nobody uses; the others when their answers are there."""
