@@ -4,7 +4,6 @@ Doorways cannot forget it: what they change, they change through a Context from 
 the same atomic step as the change. An entry has what differs before and after, never a secret, and no content of files.
 """
 
-from collections.abc import Sequence
 from datetime import datetime
 from decimal import Decimal
 from typing import Any, Final
@@ -15,7 +14,7 @@ from msgspec import UNSET, Struct
 from app.domain.context import Context
 from app.domain.feed import Actor, AuditEntry
 from app.domain.file_library import FileLibrary
-from app.domain.records import Access, AnyObject, Change, Cursor, Listing, Page, Put, Records, Stored, Wanted
+from app.domain.records import AnyObject, Change, Cursor, Page, PassedOn, Put, Records, Stored
 from app.schemas.clients import Client
 from app.schemas.credentials import Credential
 from app.schemas.documents import document_of
@@ -75,7 +74,7 @@ def object_change(
     return {"object": kind, "id": object_id, "before": _shown(before), "after": _shown(after)}
 
 
-class AuditedRecords:
+class AuditedRecords(PassedOn):
     """Registrations whose changes say who made them (`app.domain.records.Records`).
 
     Args:
@@ -85,35 +84,15 @@ class AuditedRecords:
     """
 
     def __init__(self, records: Records, actor: Actor, action: str) -> None:
-        self._records = records
+        super().__init__(records)
         self._actor = actor
         self._action = action
-
-    async def document(self, access: Access, wanted: Wanted) -> bytes:
-        """See `Records.document`."""
-        return await self._records.document(access, wanted)
-
-    async def load(self, access: Access, *wanted: Wanted) -> list[Stored[Any] | None]:
-        """See `Records.load`."""
-        return await self._records.load(access, *wanted)
-
-    async def pages(self, access: Access, *listings: Listing) -> list[Page]:
-        """See `Records.pages`."""
-        return await self._records.pages(access, *listings)
-
-    async def find(self, access: Access, listing: Listing) -> Sequence[Stored[Any]]:
-        """See `Records.find`."""
-        return await self._records.find(access, listing)
-
-    async def due_grants(self, access: Access) -> Sequence[Stored[Grant]]:
-        """See `Records.due_grants`."""
-        return await self._records.due_grants(access)
 
     async def apply(self, change: Change) -> None:
         """See `Records.apply`; a change that only keeps the books leaves no entry."""
         if change.puts or change.cut_off:
             change.audit = AuditEntry(actor=self._actor, action=self._action, changes=changes_of(change))
-        await self._records.apply(change)
+        await super().apply(change)
 
 
 class AuditedLibrary:

@@ -266,3 +266,38 @@ class Records(Protocol):
 
     async def apply(self, change: Change) -> None:
         """Write a change. One round trip. Raises Conflict when an object is no longer as it was read."""
+
+
+class PassedOn:
+    """Records that are asked through something which adds to what is written, and to nothing else.
+
+    Args:
+        records: Where they are.
+    """
+
+    def __init__(self, records: Records) -> None:
+        self._records = records
+
+    async def document(self, access: Access, wanted: Wanted) -> bytes:
+        """See `Records.document`."""
+        return await self._records.document(access, wanted)
+
+    async def load(self, access: Access, *wanted: Wanted) -> list[Stored[Any] | None]:
+        """See `Records.load`."""
+        return await self._records.load(access, *wanted)
+
+    async def pages(self, access: Access, *listings: Listing) -> list[Page]:
+        """See `Records.pages`."""
+        return await self._records.pages(access, *listings)
+
+    async def find(self, access: Access, listing: Listing) -> Sequence[Stored[Any]]:
+        """See `Records.find`."""
+        return await self._records.find(access, listing)
+
+    async def due_grants(self, access: Access) -> Sequence[Stored[Grant]]:
+        """See `Records.due_grants`."""
+        return await self._records.due_grants(access)
+
+    async def apply(self, change: Change) -> None:
+        """See `Records.apply`."""
+        await self._records.apply(change)

@@ -5,16 +5,15 @@ step in which it comes into being, so a repeated request finds it, no matter wha
 come at once. Requests that were refused leave nothing behind and may be sent again, corrected, under their key.
 """
 
-from collections.abc import Awaitable, Callable, Sequence
-from typing import Any, Final, NamedTuple, Protocol
+from collections.abc import Awaitable, Callable
+from typing import Final, NamedTuple, Protocol
 
 import msgspec
 
 from app.crypto.tokens import digest
 from app.domain.context import Context
-from app.domain.records import Access, AnyObject, Change, Listing, Once, Page, Records, Stored, Wanted
+from app.domain.records import AnyObject, Change, Once, PassedOn, Records
 from app.errors import Conflict, InvalidRequest, KeyReused
-from app.schemas.grants import Grant
 
 HEADER: Final = "Idempotency-Key"
 MAX_KEY_LENGTH: Final = 255
@@ -106,7 +105,7 @@ def _same(made: Made, request: Request) -> str:
     return made.object_id
 
 
-class OnceRecords:
+class OnceRecords(PassedOn):
     """Registrations in which something comes into being once (`app.domain.records.Records`).
 
     Args:
@@ -116,29 +115,9 @@ class OnceRecords:
     """
 
     def __init__(self, records: Records, once: Once) -> None:
-        self._records = records
+        super().__init__(records)
         self._once = once
         self._is_made = False
-
-    async def document(self, access: Access, wanted: Wanted) -> bytes:
-        """See `Records.document`."""
-        return await self._records.document(access, wanted)
-
-    async def load(self, access: Access, *wanted: Wanted) -> list[Stored[Any] | None]:
-        """See `Records.load`."""
-        return await self._records.load(access, *wanted)
-
-    async def pages(self, access: Access, *listings: Listing) -> list[Page]:
-        """See `Records.pages`."""
-        return await self._records.pages(access, *listings)
-
-    async def find(self, access: Access, listing: Listing) -> Sequence[Stored[Any]]:
-        """See `Records.find`."""
-        return await self._records.find(access, listing)
-
-    async def due_grants(self, access: Access) -> Sequence[Stored[Grant]]:
-        """See `Records.due_grants`."""
-        return await self._records.due_grants(access)
 
     async def apply(self, change: Change) -> None:
         """See `Records.apply`."""
@@ -147,5 +126,5 @@ class OnceRecords:
         )
         if makes:
             change.once = self._once
-        await self._records.apply(change)
+        await super().apply(change)
         self._is_made = self._is_made or makes
