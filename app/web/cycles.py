@@ -41,7 +41,6 @@ class Cycle(RequestResponseCycle):
         self.access_logger = connection.access_logger
         self.access_log = False
         self.default_headers = connection.server_state.default_headers
-        self.message_event: Any = self  # which asks for `set` and nothing else
         self.on_response = connection.on_response_complete
         self.disconnected = False
         self.keep_alive = keep_alive
@@ -56,6 +55,11 @@ class Cycle(RequestResponseCycle):
         self.waiter: asyncio.Future[None] | None = None
         self._head = b""
         self._is_bodiless = False
+
+    @property
+    def message_event(self) -> Any:  # type: ignore[override]  # noqa: ANN401 -- nobody else's to set
+        """What uvicorn calls `set` of, and nothing else. As an attribute it would make garbage of every request."""
+        return self
 
     def set(self) -> None:
         """There is more of the body, or the end of it, or of the connection, or of the answer."""

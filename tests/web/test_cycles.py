@@ -1,6 +1,7 @@
 """Answers that are there as a whole leave in one step, and say the same as those that leave in pieces."""
 
 import asyncio
+import gc
 from collections.abc import AsyncIterator
 
 import pytest
@@ -10,6 +11,7 @@ from uvicorn.protocols.http.flow_control import HIGH_WATER_LIMIT
 
 from app.web.calls import EXCHANGE, Exchange
 from app.web.connections import Connection
+from app.web.cycles import Cycle
 from tests.patience import SECONDS
 
 HEADERS = [(b"content-type", b"text/plain"), (b"content-length", b"5")]
@@ -73,7 +75,7 @@ APPLICATIONS = {
 
 
 async def application(scope: Scope, receive: Receive, send: Send) -> None:
-    await APPLICATIONS[scope["path"]](scope[EXCHANGE], receive, send)
+    await APPLICATIONS[scope["path"]](scope.pop(EXCHANGE), receive, send)
 
 
 @pytest.fixture
@@ -170,3 +172,16 @@ async def test_who_has_taken_the_body_and_answered_learns_that_it_is_over(port: 
     posted = request("/twice", "POST", "Content-Length: 3\r\n") + b"abc"
 
     assert (await answer(port, posted, until=b"\r\n\r\nabc")).startswith(b"HTTP/1.1 200 OK\r\n")
+
+
+async def test_requests_that_are_answered_leave_nothing_for_the_garbage_collector(port: int) -> None:
+    many = b"".join(request("/in_one_step") + request("/in_pieces") for _ in range(10)) + request("/large")
+    gc.collect()
+    gc.disable()
+    try:
+        await answer(port, many, until=b"a" * 100_000)
+        left = sum(isinstance(one, Cycle) for one in gc.get_objects())
+    finally:
+        gc.enable()
+
+    assert left <= 2  # the last one of the connection, and the one before while its task ends
