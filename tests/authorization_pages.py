@@ -1,9 +1,11 @@
 """Authorization requests that are under way, for tests of the pages that users see."""
 
+from collections.abc import AsyncIterator
 from typing import Any
 from zoneinfo import ZoneInfo
 
 import msgspec
+import pytest
 
 from app.crypto.tokens import Handle
 from app.domain import production
@@ -117,3 +119,23 @@ async def authorized(registered: Registered, user_id: str = MARA_ID, **terms: An
     await server.context.records.apply(change)
     await users(server).note_user_grant(user_id, grant.grant_id, created=server.clock.now)
     return receipted
+
+
+@pytest.fixture
+async def registered(server: Server) -> Registered:
+    """A Client that may ask users for customer data."""
+    return await server.register(SCOPE, client_name="Meadow Home")
+
+
+@pytest.fixture
+async def browser(server: Server) -> AsyncIterator[UserBrowser]:
+    """A user's browser."""
+    async with UserBrowser(server) as one:
+        yield one
+
+
+@pytest.fixture
+async def other_browser(server: Server) -> AsyncIterator[UserBrowser]:
+    """Somebody else's."""
+    async with UserBrowser(server) as one:
+        yield one
