@@ -1,14 +1,19 @@
 """Catalogs for tests: the smallest one, with whatever a test changes, as a file."""
 
 import copy
+import json
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
+import jsonschema
 import yaml
 
 from app.catalog import Catalog, load_catalog
+from app.catalog.loader import DEMO
 from app.errors import ConfigurationError
+
+SCHEMA: dict[str, Any] = json.loads((DEMO.parent.parent / "catalog.schema.json").read_text())
 
 SMALLEST: dict[str, Any] = {
     "server": {
@@ -120,3 +125,18 @@ def problems(catalog: dict[str, Any], directory: Path) -> list[str]:
     except ConfigurationError as error:
         return [problem.removeprefix(f"{path}: ") for problem in error.problems]
     return []
+
+
+def plain(value: Any) -> Any:
+    """With floats instead of Decimals, as editors see numbers."""
+    if isinstance(value, dict):
+        return {key: plain(entry) for key, entry in value.items()}
+    if isinstance(value, list):
+        return [plain(entry) for entry in value]
+    return float(value) if isinstance(value, Decimal) else value
+
+
+def accepted_by_schema(catalog: dict[str, Any]) -> bool:
+    """Whether editors that know the schema find nothing wrong."""
+    accepted: bool = jsonschema.Draft7Validator(SCHEMA).is_valid(plain(catalog))
+    return accepted
