@@ -22,6 +22,9 @@ from app.domain.feed import Feed
 from app.domain.webhooks import WebhookStore, turn_off
 from app.errors import StoreUnavailable
 
+EVENTS_AT_ONCE: Final = 300
+"""Events that are looked at in one step: what a dozen registrations make. To ask for them takes as long as for one."""
+
 AT_ONCE: Final = 64
 """Deliveries that a process sends at the same time ..."""
 
@@ -68,7 +71,7 @@ class QueueDeliveries:
 
     async def run_once(self, now: datetime) -> bool:
         """See `Job.run_once`. Events are done with when their deliveries are in the queue, and not before."""
-        events = await self._feed.take("webhooks", self._consumer)
+        events = await self._feed.take("webhooks", self._consumer, limit=EVENTS_AT_ONCE)
         if not events:
             return False
         webhooks = await self._webhooks.list()

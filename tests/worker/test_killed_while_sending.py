@@ -110,7 +110,7 @@ class _Given:
 
     events: list[FeedEvent]
 
-    async def take(self, *_: object) -> list[FeedEvent]:
+    async def take(self, *_: object, limit: int) -> list[FeedEvent]:  # noqa: ARG002 -- all that there are
         return self.events
 
     async def done(self, *_: object) -> None:

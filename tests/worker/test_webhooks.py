@@ -446,7 +446,7 @@ async def test_events_are_not_done_with_before_their_deliveries_are_queued(serve
     another = QueueDeliveries(
         work.feed, server.service.state["webhooks"], queue, base_url="https://utility.example", consumer="another"
     )
-    monkeypatch.setattr(work.feed, "take", lambda *_: asyncio.sleep(0, events))
+    monkeypatch.setattr(work.feed, "take", lambda *_, **__: asyncio.sleep(0, events))
     await another.run_once(server.clock.now)
     await work.send()
     assert sorted(hook.ids) == sorted({*hook.ids})
