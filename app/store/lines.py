@@ -18,6 +18,11 @@ from redis.exceptions import InvalidResponse, ReadOnlyError
 _NOT_YET: Final = object()
 """What the parser says when the rest of an answer has not come yet."""
 
+_PIECE_BYTES: Final = 32_768
+"""How much the parser is given at once. Behind every answer that it has read it moves what is left to the front,
+which for a pipeline of long answers was half a megabyte each time.
+"""
+
 _CLOSED: Final = "The store has closed the connection."
 
 
@@ -70,11 +75,12 @@ class Line(asyncio.Protocol):
 
     def data_received(self, data: bytes) -> None:
         """Take answers, or a part of one."""
-        self._parser.feed(data)
-        next_answer, answers = self._parser.gets, self._answers
+        parser, answers = self._parser, self._answers
         try:
-            while (answer := next_answer()) is not _NOT_YET:
-                answers.append(answer)
+            for at in range(0, len(data), _PIECE_BYTES):
+                parser.feed(data, at, min(_PIECE_BYTES, len(data) - at))
+                while (answer := parser.gets()) is not _NOT_YET:
+                    answers.append(answer)
         except InvalidResponse as error:
             self._end(RedisConnectionError(str(error)))
             return

@@ -3,7 +3,6 @@
 Source: CDS-WG1-02 11.2 with RFC 6750 2.1 (header only, ambiguities J6), RFC 6749 2.3.1.
 """
 
-import base64
 import binascii
 from collections.abc import Awaitable
 from functools import partial
@@ -63,7 +62,8 @@ def client_login(request: Request[State]) -> ClientLogin:
         raise InvalidClient(REFUSED_CLIENT)
     client_id, _, client_secret = _basic(credentials).partition(":")
     # Our ids and secrets have no character that percent-encoding changes but these, so decoding is safe for both ways.
-    client_id, client_secret = unquote_plus(client_id), unquote_plus(client_secret)
+    if "%" in client_id or "%" in client_secret:
+        client_id, client_secret = unquote_plus(client_id), unquote_plus(client_secret)
     parts = local_id(client_id)
     if parts is None or not parts.local.isdigit() or not client_secret:
         raise InvalidClient(REFUSED_CLIENT)
@@ -130,12 +130,12 @@ def _presented(request: Request[Any], missing: str, name: bytes = b"authorizatio
 
 def _authorization(request: Request[Any], name: bytes = b"authorization") -> tuple[str, str]:
     """The scheme and what follows it; both empty, or only the second, when there is nothing."""
-    scheme, *credentials = header(request, name).split(maxsplit=1) or [""]
-    return scheme.lower(), credentials[0].strip() if credentials else ""
+    scheme, _, credentials = header(request, name).strip().partition(" ")
+    return scheme.lower(), credentials.strip()
 
 
 def _basic(credentials: str) -> str:
     try:
-        return base64.b64decode(credentials, validate=True).decode()
+        return binascii.a2b_base64(credentials, strict_mode=True).decode()
     except (binascii.Error, UnicodeDecodeError, ValueError) as error:
         raise InvalidClient(REFUSED_CLIENT) from error

@@ -279,7 +279,8 @@ class Metrics:
         return both
 
     def _add(self, metric: Metric, *labels: str) -> None:
-        self._cells[self._place(metric, *labels)] += 1
+        at = self._places.get((metric.name, *labels))
+        self._cells[self._place(metric, *labels) if at is None else at] += 1
 
     def _place(self, metric: Metric, *labels: str) -> int:
         """The first cell of a series, which is new to it if need be."""
