@@ -9,7 +9,7 @@ import pytest
 from click.testing import CliRunner, Result
 from redis import Redis
 
-from app import backup_commands
+from app import backup_file
 from app.cli import main
 from app.crypto.secret_keys import keys_document, new_key
 from app.errors import StoreUnavailable
@@ -120,7 +120,7 @@ def test_files_are_left_out_on_request(here, elsewhere):
 
 
 def test_an_interrupted_export_goes_on(here, elsewhere, monkeypatch):
-    monkeypatch.setattr(backup_commands, "PIECE_BYTES", 1)
+    monkeypatch.setattr(backup_file, "PIECE_BYTES", 1)
     with monkeypatch.context() as patched:
         patched.setattr(exporting.Exporter, "records", broken_off_after(6, exporting.Exporter.records))
         broken = here("export", "backup")
