@@ -15,12 +15,12 @@ from app.conformance.operator_api import OperatorApi
 from app.main import Parts, Service
 from app.settings import Settings
 from app.store.connect import connect
-from tests.conformance import planted_documents, planted_objects
+from tests.conformance import planted_access, planted_documents, planted_objects, planted_staff
 from tests.conformance.faulty import FAULTS, Fault, Faulty
 from tests.conftest import PUBLIC_URL
 from tests.stores import start_valkey
 
-PLANTED = (planted_documents, planted_objects)
+PLANTED = (planted_documents, planted_objects, planted_access, planted_staff)
 KEY = "conformance-operator-key-of-a-test-0123456789"
 USER = ("mara.lind@customers.example", "winter-wheat")
 UNLIMITED = {f"CDS_RATE_LIMIT_{name}": "off" for name in ("ANONYMOUS", "CLIENT", "FAILED_AUTH", "REGISTRATION")}
