@@ -19,7 +19,7 @@ RUN python -m venv /opt/build \
  && /opt/build/bin/pip --python /opt/cds install --no-compile --require-hashes --only-binary :all: -r requirements-image.lock
 COPY pyproject.toml README.md LICENSE ./
 COPY app app
-COPY supply_chain supply_chain
+COPY tests/supply_chain tests/supply_chain
 # Imports take a quarter of a second with byte-code and over a second without. It goes by hashes that nobody compares at
 # run time, so that neither times nor a tree that is only read matter.
 RUN /opt/build/bin/pip wheel --no-deps --no-index --no-build-isolation --wheel-dir dist . \
@@ -27,7 +27,7 @@ RUN /opt/build/bin/pip wheel --no-deps --no-index --no-build-isolation --wheel-d
  && /opt/cds/bin/python -m compileall -q -j 0 --invalidation-mode unchecked-hash /opt/cds/lib
 # What is in /opt/cds, for those who have to know: names, versions, licences and hashes (CycloneDX).
 RUN mkdir -p /opt/cds/share/sbom \
- && /opt/cds/bin/python -m supply_chain.sbom requirements-image.lock > /opt/cds/share/sbom/cds-registration-server.cdx.json
+ && /opt/cds/bin/python -m tests.supply_chain.sbom requirements-image.lock > /opt/cds/share/sbom/cds-registration-server.cdx.json
 
 FROM python:${PYTHON}
 ARG VERSION=0.1.0

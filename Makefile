@@ -61,11 +61,11 @@ lint: $(VENV)/.installed-for-tests ## check style, types and the direction of im
 	for values in helm/ci/*-values.yaml; do $(HELM) lint --strict --quiet helm --values $$values || exit 1; done
 
 audit: $(VENV)/.installed-for-tests ## ask whether something is known against what we ship (AUDIT_REQUIRED=1: fail where nobody knows)
-	@$(BIN)/python -m supply_chain.audit
+	@$(BIN)/python -m tests.supply_chain.audit
 
 sbom: $(VENV)/.installed-for-tests ## write dist/cds-registration-server.cdx.json, the bill of materials of what an image ships
 	@mkdir -p dist
-	$(BIN)/python -m supply_chain.sbom requirements-image.lock > dist/cds-registration-server.cdx.json
+	$(BIN)/python -m tests.supply_chain.sbom requirements-image.lock > dist/cds-registration-server.cdx.json
 
 clauses: $(VENV)/.installed-for-tests $(NODE_MODULES) chromium nginx ## which clauses of the specifications the tests prove
 	$(BIN)/python -m pytest -n $(TESTERS) --dist worksteal --quiet --clause-report

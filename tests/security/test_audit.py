@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from supply_chain.audit import NobodyKnowsError, audit, exit_status, node_locks, python_findings, run
+from tests.supply_chain.audit import NobodyKnowsError, audit, exit_status, node_locks, python_findings, run
 
 LOCK = f"jinja2==3.1.6 \\\n    --hash=sha256:{'1' * 64}\nredis[hiredis]==8.1.0 \\\n    --hash=sha256:{'2' * 64}\n"
 BAD = {"name": "jinja2", "version": "2.11.2", "vulns": [{"id": "PYSEC-2021-66"}]}
@@ -69,7 +69,7 @@ def test_what_is_known_against_something_that_we_ship_fails(root):
 
 
 def test_an_advisory_that_was_judged_not_to_concern_us_fails_nothing(root, monkeypatch):
-    monkeypatch.setattr("supply_chain.audit.ACCEPTED", {"CVE-2026-1": "it is about Windows"})
+    monkeypatch.setattr("tests.supply_chain.audit.ACCEPTED", {"CVE-2026-1": "it is about Windows"})
     bad = {"name": "redis", "version": "8.1.0", "vulns": [{"id": "CVE-2026-1"}]}
 
     assert judged(root, Databases(told(BAD), told(GOOD[0], bad)))[0] == 0

@@ -13,8 +13,8 @@ from cyclonedx.schema import SchemaVersion
 from cyclonedx.validation.json import JsonStrictValidator
 from license_expression import get_spdx_licensing
 
-from supply_chain import locks, sbom
-from supply_chain.licences import ALLOWED, UnknownLicenceError, licence
+from tests.supply_chain import locks, sbom
+from tests.supply_chain.licences import ALLOWED, UnknownLicenceError, licence
 
 ROOT = Path(__file__).parents[2]
 LOCKS = sorted(ROOT.glob("requirements*.lock"))
@@ -119,7 +119,7 @@ def test_the_bill_names_no_registry_and_nothing_of_the_machine_that_made_it(bill
 def test_the_same_lock_makes_the_same_bytes(bill, tmp_path):
     """In another process, another directory and another time zone."""
     made = subprocess.run(
-        [sys.executable, "-m", "supply_chain.sbom", SHIPPED],
+        [sys.executable, "-m", "tests.supply_chain.sbom", SHIPPED],
         cwd=tmp_path,
         env={"PYTHONPATH": str(ROOT), "PYTHONHASHSEED": "7", "TZ": "Asia/Tokyo"},
         capture_output=True,
@@ -134,7 +134,7 @@ def test_the_same_lock_makes_the_same_bytes(bill, tmp_path):
 
 def test_the_image_has_the_bill_where_the_documentation_says_it_is():
     written = re.search(
-        r"python -m supply_chain\.sbom requirements-image\.lock > (\S+)", (ROOT / "Dockerfile").read_text()
+        r"python -m tests\.supply_chain\.sbom requirements-image\.lock > (\S+)", (ROOT / "Dockerfile").read_text()
     )
 
     assert written

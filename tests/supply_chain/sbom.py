@@ -1,6 +1,6 @@
 """The bill of materials: all that an image ships beside the base image, as CycloneDX JSON.
 
-    python -m supply_chain.sbom requirements-image.lock > sbom.cdx.json
+    python -m tests.supply_chain.sbom requirements-image.lock > sbom.cdx.json
 
 Names, versions, hashes and who needs whom are those of the lock; licences, and what is linked into a package, are what
 the installed packages say about themselves. The same lock with the same packages makes the same bytes.
@@ -23,12 +23,12 @@ from importlib.metadata import Distribution, PackageNotFoundError, distribution
 from pathlib import Path
 from typing import Any, Final
 
-from supply_chain import locks
-from supply_chain.licences import BUNDLED, licence
-from supply_chain.locks import Locked
+from tests.supply_chain import locks
+from tests.supply_chain.licences import BUNDLED, licence
+from tests.supply_chain.locks import Locked
 
 SPEC_VERSION: Final = "1.6"
-PROJECT: Final = Path(__file__).parent.parent / "pyproject.toml"
+PROJECT: Final = Path(__file__).parent.parent.parent / "pyproject.toml"
 _NAMESPACE: Final = uuid.UUID("6f0f4f6e-6b7a-5d0e-9c55-0a4f3c6f4a1d")
 _VALKEY_VERSION: Final = re.compile(r"\bv=([0-9][0-9.]*)")
 

@@ -62,4 +62,4 @@ def licence(distribution: Distribution) -> str:
     for text in (str(said.get("license", "")), *classifiers):
         if text in _FREE_TEXTS:
             return _FREE_TEXTS[text]
-    raise UnknownLicenceError(f"{name}: find out its licence and write it into supply_chain/licences.py")
+    raise UnknownLicenceError(f"{name}: find out its licence and write it into tests/supply_chain/licences.py")

@@ -1,6 +1,6 @@
 """Is something known against what we ship, and against what tests use?
 
-    python -m supply_chain.audit
+    python -m tests.supply_chain.audit
 
 Asks pip-audit about the lock of the image and npm about the node packages of tests. Whether there is an answer depends
 on the network, so the first question is about a package that is known to be vulnerable: whoever knows nothing of that
@@ -18,7 +18,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
-from supply_chain import locks
+from tests.supply_chain import locks
 
 SHIPPED: Final = "requirements-image.lock"
 SERVICES: Final = ("pypi", "osv")
