@@ -5,8 +5,10 @@ So a change of which there are more to come is made twice with *specimens* in th
 time: ids, secrets, times, what a Client says about itself. The store lays out both and compares. What is the same in
 both is the pattern, and the specimens in it are the gaps that the next change of the kind has to fill.
 
-No rule is written down a second time that way, and none can be missed: when something else differs between the two,
-such as a random number from elsewhere, there is no pattern, and changes of that kind are made one by one as all others.
+No rule is written down a second time that way. When something else differs between the two, such as a random number
+from elsewhere, there is no pattern, and changes of that kind are made one by one as all others. What two specimens
+cannot show is a decision that depends on what a Client says, or on the time: whoever makes such changes has to decide
+before, by the kind. A test compares what is filled into patterns with what would have been made one by one.
 """
 
 from collections.abc import Callable, Hashable, Mapping, Sequence

@@ -106,14 +106,14 @@ def _specimen(
     registration_id, said = specimens.registration_id(), specimens.said(names)
     change = Change(registration_id, now)
     answer = plan(context.drawing_from(specimens), change, said)
-    places = {text: place for place, text in enumerate(specimens.drawn, 1)}
+    places: dict[object, int] = {text: place for place, text in enumerate(specimens.drawn, 1)}
     made = [put.object for put in change.puts]
     shape = Shape(
         list(specimens.drawn.values()),
         [
-            (places[_own_part(one.credential_id)], places[str(one.client_secret)])
+            (places[_own_part(one.credential_id)], places[one.client_secret])
             for one in made
-            if isinstance(one, Credential)
+            if isinstance(one, Credential) and one.client_secret in places
         ],
         [
             Standing(one.client_id.removeprefix(registration_id), one.scope, one.authorization_details)

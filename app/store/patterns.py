@@ -7,7 +7,7 @@ and otherwise a part of what they have in common.
 """
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Final
 
@@ -100,7 +100,10 @@ class RedisPatterns:
 
     def pattern(self, one: Specimen, other: Specimen) -> RedisPattern | None:
         """See `PatternStore.pattern`."""
-        cutter = _Cutter(_places(one.filling), _places(other.filling), (_moment(one), _moment(other)))
+        texts = _texts(one.filling), _texts(other.filling)
+        if any(len(set(some)) < len(some) for some in texts):
+            return None
+        cutter = _Cutter(*texts, (_moment(one), _moment(other)))
         layouts = self._writer.lay_out(one.change), self._writer.lay_out(other.change)
         try:
             sheets = [cutter.sheet(*pair) for pair in zip(*layouts, strict=True)]
@@ -118,13 +121,13 @@ class _Cutter:
     """Cuts what was laid out for two specimens.
 
     Args:
-        one, other: The texts of their fillings, each with its place.
+        one, other: The texts of their fillings, each of which is there once.
         moments: Their times, in Unix seconds.
     """
 
-    def __init__(self, one: Mapping[bytes, int], other: Mapping[bytes, int], moments: tuple[int, int]) -> None:
+    def __init__(self, one: Sequence[bytes], other: Sequence[bytes], moments: tuple[int, int]) -> None:
         self.offsets_seconds: list[int] = []
-        self._places = one, other
+        self._places = [{text: place for place, text in enumerate(some)} for some in (one, other)]
         self._moments = moments
         self._cuts = _cuts(one), _cuts(other)
 
@@ -155,17 +158,17 @@ class _Cutter:
         return len(self._places[0]) + self.offsets_seconds.index(seconds)
 
 
-def _places(specimen: Filling) -> dict[bytes, int]:
-    """The texts of a specimen, in the order in which those of a filling are put in. They are all different."""
+def _texts(specimen: Filling) -> list[bytes]:
+    """The texts of a specimen, in the order in which `RedisPattern.filled` puts in those of a filling."""
     said = [encode(value).decode() for value in specimen.said.values]
     texts = [*specimen.texts, *SpecimenSeals().seal_all(specimen.secrets), *said, _stamp(specimen.now)]
-    return {text.encode(): place for place, text in enumerate(texts)}
+    return [text.encode() for text in texts]
 
 
-def _cuts(places: Mapping[bytes, int]) -> re.Pattern[bytes]:
+def _cuts(texts: Sequence[bytes]) -> re.Pattern[bytes]:
     """Finds these texts, the longest one where several begin, and seconds."""
-    texts = map(re.escape, sorted(places, key=len, reverse=True))
-    return re.compile(b"(" + b"|".join([*texts, _SECOND]) + b")")
+    longest_first = map(re.escape, sorted(texts, key=len, reverse=True))
+    return re.compile(b"(" + b"|".join([*longest_first, _SECOND]) + b")")
 
 
 def _stamp(moment: datetime) -> str:

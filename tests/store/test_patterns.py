@@ -199,6 +199,14 @@ def test_changes_that_differ_in_more_than_their_fillings_have_no_pattern(unlike:
     assert patterns.pattern(specimen("x", 1, unlike[0]), specimen("y", 3, unlike[1])) is None
 
 
+def test_changes_in_which_two_gaps_cannot_be_told_apart_have_no_pattern() -> None:
+    one, other = specimen("x", 1), specimen("y", 3)
+    twice = dataclasses.replace(one.filling, texts=[*one.filling.texts, one.filling.texts[1]])
+    last = dataclasses.replace(other.filling, texts=[*other.filling.texts, "another"])
+
+    assert RedisPatterns(records_nowhere()).pattern(one._replace(filling=twice), other._replace(filling=last)) is None
+
+
 def test_only_kinds_that_are_asked_for_again_and_again_get_a_pattern() -> None:
     """So nobody makes us work out patterns by asking for something else each time."""
     nowhere: Any = None
