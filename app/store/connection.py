@@ -106,6 +106,7 @@ class Connection:
         self._digests: dict[str, str] = {}
         self._scripts: dict[str, Script] = {}
         self._closed = False
+        self._loop: asyncio.AbstractEventLoop | None = None  # asking for it is a system call in Python 3.11
         self.round_trips = 0
         """Pipelines sent so far; tests hold every route to its budget with it."""
 
@@ -131,6 +132,7 @@ class Connection:
             raise StoreUnavailable("The store does not answer.", detail=str(error)) from error
         self._scripts.update(wanted)
         self._digests.update(digests)
+        self._loop = asyncio.get_running_loop()
 
     def run(self, name: str, keys: list[str], *args: str | bytes | float) -> Awaitable[Any]:
         """Run a loaded script; what it returns, or raises, when it is awaited.
@@ -186,7 +188,7 @@ class Connection:
 
     def _call(self, command: Command) -> asyncio.Future[Any]:
         """The answer to a command, as it will be."""
-        answer: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
+        answer: asyncio.Future[Any] = (self._loop or asyncio.get_running_loop()).create_future()
         if self._closed:
             answer.set_exception(StoreUnavailable("The store connection is closed."))
         else:

@@ -126,7 +126,7 @@ class SingleSender:
     async def send(self, commands: Sequence[Command]) -> list[Any]:
         """See `Sender.send`."""
         behind = proof(commands, self._wait_replicas)
-        words = [*(command.words for command in commands), *behind]
+        words = [command.words for command in commands] + behind
         answers = await self._exchange(b"".join([pack_command(one) for one in words]), len(words))
         if ReadOnlyError in map(type, answers):
             # A replica now. Its address may lead to the new primary, but only for those who connect anew.
@@ -286,8 +286,10 @@ class ClusterSender:
 
 def proof(commands: Sequence[Command], wait_replicas: int) -> list[tuple[Any, ...]]:
     """What is sent behind commands when replicas have to confirm one of them: a mark near its key, and a WAIT."""
+    if not wait_replicas:
+        return []
     key = next((command.key for command in commands if command.writes), None)
-    if not wait_replicas or key is None:
+    if key is None:
         return []
     return [("SET", keys.mark(key), ""), ("WAIT", wait_replicas, WAIT_MS)]
 
