@@ -12,6 +12,7 @@ import hmac
 import os
 import re
 import secrets
+import string
 from collections.abc import Sequence
 from enum import StrEnum
 from typing import NamedTuple
@@ -22,7 +23,12 @@ _PAIRS = [first + second for second in _ALPHABET for first in _ALPHABET]
 _REGISTRATION_ID = r"[0-9a-f]{2}[0-9a-z]{12}"
 _ID = re.compile(rf"({_REGISTRATION_ID})(?:-([0-9a-z]{{1,20}}))?")
 _FILE_ID = re.compile(r"f[0-9a-z]{1,40}")
-_ID_BYTES = 7
+_OF_32 = _ALPHABET.encode() * 8
+_OF_64 = (string.ascii_letters + string.digits + "-_").encode() * 4
+"""Tables that make a character of every random byte, each as likely as the others."""
+
+_ID_LENGTH = 10
+_SECRET_LENGTH = 43
 _SECRET_BYTES = 32
 _CLIENT_SECRET = "cdscs_"  # noqa: S105 -- how they begin
 _OPAQUE = "cdsat_"
@@ -75,7 +81,7 @@ class Randomness:
 
     def object_id(self, registration_id: str, kind: str) -> str:
         """An id inside a registration: `kind` is `m`, `c` or `g`; fifty random bits."""
-        return f"{registration_id}-{kind}{_ten_characters(os.urandom(_ID_BYTES))}"
+        return f"{registration_id}-{kind}{os.urandom(_ID_LENGTH).translate(_OF_32).decode()}"
 
     def several(self, kinds: Sequence[str]) -> list[str]:
         """What a registration needs, drawn at once, because asking the kernel is most of what each of them takes.
@@ -84,14 +90,15 @@ class Randomness:
             kinds: `client_secret`, `link_key`, or the letter of an object_id, of which this is what comes after the
                 registration_id.
         """
-        sizes = [_SECRET_BYTES if kind in {CLIENT_SECRET, LINK_KEY} else _ID_BYTES for kind in kinds]
-        drawn, at, made = os.urandom(sum(sizes)), 0, []
-        for kind, size in zip(kinds, sizes, strict=True):
-            part, at = drawn[at : at + size], at + size
-            if size == _ID_BYTES:
-                made.append(kind + _ten_characters(part))
+        lengths = [_SECRET_LENGTH if kind in {CLIENT_SECRET, LINK_KEY} else _ID_LENGTH for kind in kinds]
+        drawn, at, made = os.urandom(sum(lengths)), 0, []
+        in_32, in_64 = drawn.translate(_OF_32).decode(), drawn.translate(_OF_64).decode()
+        for kind, length in zip(kinds, lengths, strict=True):
+            start, at = at, at + length
+            if kind == CLIENT_SECRET:
+                made.append(_CLIENT_SECRET + in_64[start:at])
             else:
-                made.append(_written(part) if kind == LINK_KEY else _CLIENT_SECRET + _written(part))
+                made.append(in_64[start:at] if kind == LINK_KEY else kind + in_32[start:at])
         return made
 
     def file_id(self) -> str:
@@ -166,15 +173,6 @@ class Randomness:
 def _characters(number: int, length: int) -> str:
     """`number` in base 32 without look-alikes, its lowest `length` digits (an even number of them)."""
     return "".join([_PAIRS[(number >> (10 * place)) & 1023] for place in range(length // 2)])
-
-
-def _ten_characters(number: bytes) -> str:
-    """Fifty bits of a number in base 32 without look-alikes; written out, because a registration takes a dozen."""
-    bits = int.from_bytes(number, "big")
-    return (
-        f"{_PAIRS[bits & 1023]}{_PAIRS[bits >> 10 & 1023]}{_PAIRS[bits >> 20 & 1023]}"
-        f"{_PAIRS[bits >> 30 & 1023]}{_PAIRS[bits >> 40 & 1023]}"
-    )
 
 
 def digest(secret: str) -> str:

@@ -22,7 +22,7 @@ MOST_KINDS: Final = 32
 """Kinds of changes that are remembered, those that were asked for last."""
 
 WORTH_IT: Final = 3
-"""The time at which a kind that is asked for again and again gets its pattern; making one costs as much as a dozen
+"""The time at which a kind that is asked for again and again gets its pattern; making one costs as much as seven
 changes."""
 
 T = TypeVar("T")

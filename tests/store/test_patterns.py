@@ -3,6 +3,7 @@
 import dataclasses
 import functools
 import random
+import re
 from base64 import b64encode
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
@@ -14,7 +15,7 @@ from hypothesis import strategies as st
 from msgspec.structs import replace
 
 from app.catalog import CLIENT_ADMIN, Catalog, load_catalog
-from app.crypto.tokens import CLIENT_SECRET, LINK_KEY, Randomness
+from app.crypto.tokens import CLIENT_SECRET, LINK_KEY, Randomness, local_id
 from app.domain.context import Context
 from app.domain.patterns import MOST_KINDS, WORTH_IT, Filling, Patterns, Said, Specimen
 from app.domain.records import Change
@@ -205,6 +206,23 @@ def test_changes_in_which_two_gaps_cannot_be_told_apart_have_no_pattern() -> Non
     last = dataclasses.replace(other.filling, texts=[*other.filling.texts, "another"])
 
     assert RedisPatterns(records_nowhere()).pattern(one._replace(filling=twice), other._replace(filling=last)) is None
+
+
+def test_what_is_drawn_at_once_is_like_what_is_drawn_by_itself() -> None:
+    """Each of its own, in the same characters and as long."""
+    chance = Randomness()
+    registration_id = chance.registration_id()
+    made = chance.several(["m", CLIENT_SECRET, LINK_KEY, "c", CLIENT_SECRET])
+
+    assert len(set(made)) == len(made)
+    assert [local_id(f"{registration_id}-{one}") for one in (made[0], made[3])] == [
+        (registration_id, made[0]),
+        (registration_id, made[3]),
+    ]
+    assert [len(made[0]), made[0][0], made[3][0]] == [11, "m", "c"]
+    for one in (made[1], made[4], f"cdscs_{made[2]}"):
+        assert re.fullmatch("cdscs_[A-Za-z0-9_-]{43}", one)
+        assert len(one) == len(chance.client_secret())
 
 
 def test_only_kinds_that_are_asked_for_again_and_again_get_a_pattern() -> None:
