@@ -281,7 +281,8 @@ async def further_members_of_client_objects_are_fine(session: Session) -> None:
     known = {*OAUTH, *CDS, *DEFAULTS, *PAGES, "authorization_details_types", *(one.get("field_name") for one in fields)}
     more = sorted({name for client in await every_client(session) for name in client if name not in known})
     if more:
-        session.notes[f"Client Objects have members that neither the specification nor the metadata has: {', '.join(more)}"] = None
+        told = f"Client Objects have members that neither the specification nor the metadata has: {', '.join(more)}"
+        session.notes[told] = None
 
 
 @check("WG1-02-5.2-01", needs=REGISTRATION)
