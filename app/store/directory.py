@@ -174,7 +174,7 @@ class RedisDirectory:
         async def ask(shards: Sequence[str], helping: int) -> dict[str, _Part]:
             wanted = (*where, int(newer), helping, depth, len(names), *names, *words)
             answers = await self._run("directory", shards, keys.shard, *wanted)
-            return {shard: _part(answer) for shard, answer in answers.items()}
+            return {shard: _part(answer) if any(answer) else _NOTHING for shard, answer in answers.items()}
 
         return ask
 
@@ -271,8 +271,7 @@ def _part(answer: Sequence[Any]) -> _Part:
     """What `directory.lua` says about a shard."""
     behind, position, member = answer[:_HEAD]
     horizon = (int(position), member.decode()) if position else None
-    entries = _entries(answer[_HEAD::2], answer[_HEAD + 1 :: 2]) if len(answer) > _HEAD else []  # of most shards none
-    return _Part(entries, bool(behind), horizon)
+    return _Part(_entries(answer[_HEAD::2], answer[_HEAD + 1 :: 2]), bool(behind), horizon)
 
 
 def _entries(positions: Iterable[bytes], ids: Iterable[bytes]) -> list[_Entry]:
@@ -288,6 +287,9 @@ class _Counted(NamedTuple):
 
 _HEAD: Final = 3
 """What stands before the entries in the answer about a shard."""
+
+_NOTHING: Final = _Part([])
+"""What most shards have for a page."""
 
 _WAITING_HERE: Final = indexes.index_name(Message, ("waiting", ""))
 """The index of a registration's own Messages that wait."""
