@@ -31,6 +31,7 @@ pytest_plugins = ["tests.clause_report"]
 
 wait_for_answers()
 read_certificates_once()
+structlog.dev.ConsoleRenderer.get_active().exception_formatter = structlog.dev.plain_traceback  # Rich takes 0.3 s each
 settings.register_profile(
     "same every time",  # also on a busy machine; CDS_TEST_CHANCE=1 tries other values each time
     deadline=None,
