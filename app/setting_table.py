@@ -77,7 +77,7 @@ TABLE: tuple[Setting, ...] = (
         "replicas",
         "A change is confirmed only after this many replicas of the store have it; it survives any failover if each"
         " primary has no more of them.",
-        values.whole_number(0, 9),
+        values.whole_number("replicas", 0, 9),
     ),
     Setting(
         "CDS_FILES_URL",
@@ -121,7 +121,7 @@ TABLE: tuple[Setting, ...] = (
         "3600",
         "seconds",
         "How long an access token lives.",
-        values.whole_number(1, 30 * 86400),
+        values.whole_number("seconds", 1, 30 * 86400),
     ),
     Setting(
         "CDS_CODE_TTL",
@@ -129,7 +129,7 @@ TABLE: tuple[Setting, ...] = (
         "60",
         "seconds",
         "How long an authorization code waits to be exchanged for tokens.",
-        values.whole_number(1, 600),
+        values.whole_number("seconds", 1, 600),
     ),
     Setting(
         "CDS_REFRESH_TOKEN_TTL",
@@ -137,7 +137,7 @@ TABLE: tuple[Setting, ...] = (
         "7776000",
         "seconds",
         "How long a refresh token lives that is not used; each use gives a new one.",
-        values.whole_number(60, 10 * 366 * 86400),
+        values.whole_number("seconds", 60, 10 * 366 * 86400),
     ),
     Setting(
         "CDS_OPERATOR_BOOTSTRAP_KEY",
@@ -322,7 +322,7 @@ TABLE: tuple[Setting, ...] = (
         "1",
         "processes",
         "How many processes serve requests.",
-        values.whole_number(1, 64),
+        values.whole_number("processes", 1, 64),
     ),
     Setting(
         "CDS_WORKER",

@@ -197,12 +197,12 @@ def operator_key(text: str) -> str:
     return text
 
 
-def whole_number(least: int, most: int) -> Callable[[str], int]:
-    """A parser of whole numbers from `least` to `most`."""
+def whole_number(unit: str, least: int, most: int) -> Callable[[str], int]:
+    """A parser of whole numbers of this unit from `least` to `most`."""
 
     def parse(text: str) -> int:
         if not re.fullmatch(r"[0-9]{1,12}", text) or not least <= int(text) <= most:
-            raise ValueError(f"needs a whole number from {least} to {most}")
+            raise ValueError(f"needs a whole number of {unit} from {least} to {most}, without a unit")
         return int(text)
 
     return parse

@@ -416,3 +416,13 @@ def test_secrets_of_signed_calls_that_are_weak_or_malformed_are_refused(written)
 
 def test_secrets_of_signed_calls_are_not_shown():
     assert SECRET not in repr(Settings.from_environment({"CDS_ONBOARDING_CALLBACK_SECRET": SECRET}))
+
+
+def test_a_number_is_asked_for_in_its_unit():
+    with pytest.raises(ConfigurationError) as refused:
+        Settings.from_environment({"CDS_ACCESS_TOKEN_TTL": "1h", "CDS_WORKERS": "many"})
+
+    assert refused.value.problems == [
+        "CDS_ACCESS_TOKEN_TTL needs a whole number of seconds from 1 to 2592000, without a unit.",
+        "CDS_WORKERS needs a whole number of processes from 1 to 64, without a unit.",
+    ]
