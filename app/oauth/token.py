@@ -1,5 +1,6 @@
 """The token endpoint (RFC 6749 3.2, 4.1.3, 4.4, 5 and 6; CDS-WG1-02 3.3.2)."""
 
+from collections.abc import Awaitable
 from typing import Any
 
 from starlette.requests import Request
@@ -45,13 +46,11 @@ async def _refresh(state: State, form: Form) -> AccessToken:
     )
 
 
-async def _issue(state: State, form: Form) -> AccessToken:
+def _issue(state: State, form: Form) -> Awaitable[AccessToken]:
     if not isinstance(form.login, ClientLogin):
         raise InvalidClient(REFUSED)
     asked = token_requests.read(form.parameters)
-    return await token.issue(
-        state["context"], state["tokens"], form.login, asked, now=state["now"](), admitted=form.admitted
-    )
+    return token.issue(state["context"], state["tokens"], form.login, asked, now=state["now"](), admitted=form.admitted)
 
 
 def _body(issued: AccessToken) -> dict[str, Any]:

@@ -31,14 +31,14 @@ async def read_body(request: Request[Any], *, limit_bytes: int, seconds: float =
         ContentTooLarge: It is longer than `limit_bytes`; what it says of its own length is believed when that is more.
         InvalidRequest: It did not arrive within `seconds`.
     """
-    declared = header(request, b"content-length")
-    if declared.isdecimal() and (len(declared) > _LONGEST_LENGTH or int(declared) > limit_bytes):
-        raise _too_large(limit_bytes)
     exchange: Exchange | None = getattr(request, "exchange", None)
     if exchange and (body := exchange.whole_body()) is not None:
         if len(body) > limit_bytes:
             raise _too_large(limit_bytes)
         return body
+    declared = header(request, b"content-length")
+    if declared.isdecimal() and (len(declared) > _LONGEST_LENGTH or int(declared) > limit_bytes):
+        raise _too_large(limit_bytes)
     return await _read_in_pieces(request, limit_bytes, seconds)
 
 
