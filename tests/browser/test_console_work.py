@@ -12,6 +12,7 @@ import pytest_asyncio
 from tests.browser.inspection import inspect
 from tests.browser.users import OpenUser, User
 from tests.live_server import live_server
+from tests.patience import SECONDS
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
@@ -87,7 +88,7 @@ def issuer(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 @pytest.fixture(scope="module")
 def client(issuer: str) -> Iterator[Client]:
     """A Client with a name that is meant to break pages, among others."""
-    with httpx.Client(base_url=issuer, trust_env=False, timeout=30) as http:
+    with httpx.Client(base_url=issuer, trust_env=False, timeout=SECONDS) as http:
         for name in (LONG, "Lakeside"):
             Client.register(http, name).write(type="support_request", name=name, description=name)
         yield Client.register(http, f"Meadow {HOSTILE}")

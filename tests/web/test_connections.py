@@ -145,7 +145,7 @@ async def test_an_answer_before_the_end_of_a_long_body_arrives(port: int, line: 
         for _ in range(200):
             writer.write(b"a" * 100_000)
             await writer.drain()
-        answer = await asyncio.wait_for(reader.readuntil(b"no"), timeout=30)
+        answer = await asyncio.wait_for(reader.readuntil(b"no"), timeout=SECONDS)
     finally:
         writer.close()
 
@@ -165,9 +165,9 @@ async def test_whoever_never_ends_a_body_that_nobody_wants_is_let_go(port, monke
     reader, writer = await asyncio.open_connection("127.0.0.1", port)
     try:
         writer.write(REFUSED + b"Connection: close\r\n\r\n")
-        assert (await asyncio.wait_for(reader.read(), timeout=30)).endswith(b"no")
+        assert (await asyncio.wait_for(reader.read(), timeout=SECONDS)).endswith(b"no")
         with pytest.raises(ConnectionError):
-            await asyncio.wait_for(endless(writer), timeout=30)
+            await asyncio.wait_for(endless(writer), timeout=SECONDS)
     finally:
         writer.close()
 
@@ -176,8 +176,8 @@ async def test_a_connection_that_was_refused_early_does_not_wait_for_ever(port: 
     reader, writer = await asyncio.open_connection("127.0.0.1", port)
     try:
         writer.write(b"POST /refuse HTTP/1.1\r\nHost: here\r\nContent-Length: 4\r\n\r\nab")
-        await asyncio.wait_for(reader.readuntil(b"no"), timeout=30)
+        await asyncio.wait_for(reader.readuntil(b"no"), timeout=SECONDS)
         writer.write(b"cdGET / HTTP/1.1\r\nHost: here\r\nConnection: close\r\n\r\n")
-        assert b" 200 " in await asyncio.wait_for(reader.read(), timeout=30)
+        assert b" 200 " in await asyncio.wait_for(reader.read(), timeout=SECONDS)
     finally:
         writer.close()

@@ -12,6 +12,7 @@ from uvicorn import Config, Server
 from app.web import connections
 from app.web.connections import Connection
 from app.web.listening import QUEUE_SECONDS, SETTLE_SECONDS, Drain, queued
+from tests.patience import SECONDS
 
 REQUEST = b"GET / HTTP/1.1\r\nHost: here\r\n\r\n"
 
@@ -127,13 +128,13 @@ def end(server: Server) -> None:
 
 
 async def answer(reader: asyncio.StreamReader) -> bytes:
-    return await asyncio.wait_for(reader.read(), timeout=30)
+    return await asyncio.wait_for(reader.read(), timeout=SECONDS)
 
 
 async def test_a_request_that_nobody_has_read_yet_is_answered_on_a_connection_that_was_idle(server):
     async with connected(server) as (reader, caller):
         caller.sendall(REQUEST)
-        first = await asyncio.wait_for(reader.readuntil(b"hi"), timeout=30)
+        first = await asyncio.wait_for(reader.readuntil(b"hi"), timeout=SECONDS)
         caller.sendall(REQUEST)
         end(server)
         second = await answer(reader)
@@ -146,7 +147,7 @@ async def test_a_request_that_nobody_has_read_yet_is_answered_on_a_connection_th
 async def test_an_idle_connection_is_closed_at_once(server):
     async with connected(server) as (reader, caller):
         caller.sendall(REQUEST)
-        await asyncio.wait_for(reader.readuntil(b"hi"), timeout=30)
+        await asyncio.wait_for(reader.readuntil(b"hi"), timeout=SECONDS)
         end(server)
 
         assert await answer(reader) == b""

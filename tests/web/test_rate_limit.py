@@ -17,6 +17,7 @@ from app.store.connect import connect
 from app.web import rate_limit
 from app.web.rate_limit import RateLimiter
 from tests.conftest import PUBLIC_URL, MakeServer, Server
+from tests.patience import SECONDS
 from tests.stores import spare_store, start_valkey
 
 METADATA = "/.well-known/oauth-authorization-server"
@@ -363,7 +364,7 @@ async def test_a_store_that_takes_longer_than_a_portion_lasts_is_asked_once_for_
             return Portion(wanted, 0)
 
     limiter = RateLimiter(RateLimit(1_000_000, 60), clock, "anonymous", SlowPortions(), share=share)
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(SECONDS):
         await asyncio.gather(*(limiter.spend("caller") for _ in range(5)))
         await limiter.spend("caller")
 
