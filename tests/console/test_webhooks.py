@@ -78,7 +78,7 @@ async def test_it_may_be_told_of_some_things_only(admin: Desk, server: Server) -
     ("fields", "field", "about"),
     [
         ({"url": "http://billing.utility.example/"}, "url", "https://"),
-        ({"url": "nonsense"}, "url", "url must be a URL"),
+        ({"url": "nonsense"}, "url", "url must be an absolute https URL"),
         ({"url": "https://user:password@x.example/"}, "url", "without user"),
         ({"url": ""}, "url", "url must be"),
         ({"description": "x" * 300}, "description", "at most 256"),
