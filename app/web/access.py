@@ -130,7 +130,7 @@ def _presented(request: Request[Any], missing: str, name: bytes = b"authorizatio
 
 def _authorization(request: Request[Any], name: bytes = b"authorization") -> tuple[str, str]:
     """The scheme and what follows it; both empty, or only the second, when there is nothing."""
-    scheme, _, credentials = header(request, name).strip().partition(" ")
+    scheme, credentials, *_ = *header(request, name).split(None, 1), "", ""
     return scheme.lower(), credentials.strip()
 
 

@@ -1,9 +1,11 @@
 """What a user goes through between an application and its code, in a real browser (CDS-WG1-02 4.2, 5.2, 8.3)."""
 
+import re
 from pathlib import Path
 from urllib.parse import urlsplit
 
 import pytest
+from playwright.async_api import expect
 from redis.asyncio import Redis
 
 from app.crypto.tokens import digest
@@ -11,7 +13,7 @@ from app.store import keys
 from app.store.embedded import EmbeddedStore
 from tests.browser.apps import SCOPE, App, answer_of
 from tests.browser.sites import Site
-from tests.browser.users import MARA, SCHOOL, OpenUser, User
+from tests.browser.users import ACTION_MS, MARA, SCHOOL, OpenUser, User
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
@@ -218,8 +220,8 @@ async def test_a_request_is_answered_once(app: App, user: User) -> None:
 async def test_a_double_click_on_approve_makes_one_authorization(app: App, user: User) -> None:
     await user.go(await app.push())
     await user.sign_in()
-    async with user.page.expect_navigation(url="**/back?**"):
-        await user.page.get_by_role("button", name="Approve").dblclick(no_wait_after=True)
+    await user.press_twice("Approve")
+    await expect(user.page).to_have_url(re.compile(r"/back\?"), timeout=ACTION_MS)
 
     await app.redeem(app.code_of(user.page.url))
     assert len(await app.grants()) == 1

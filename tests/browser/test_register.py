@@ -141,8 +141,7 @@ async def test_nobody_registers_twice_by_going_back_or_loading_again(users: Open
 async def test_a_double_click_registers_once(users: OpenUser, http: httpx.AsyncClient) -> None:
     user = await users()
     await choose(user, "Grid status")
-    async with user.page.expect_navigation():
-        await user.page.get_by_role("button", name="Register").dblclick(no_wait_after=True)
+    await user.press_twice("Register")
     await user.page.wait_for_selector("#client_secret")
 
     assert await token_status(http, await credentials(user)) == 200

@@ -52,6 +52,12 @@ class User:
         async with self.page.expect_navigation():
             await self.page.get_by_role("button", name=name, exact=True).click()
 
+    async def press_twice(self, name: str) -> None:
+        """Double-click a button. What comes of it is waited for by what it looks like: the second click breaks off the
+        navigation of the first, and it depends on the moment which of the two leads on.
+        """
+        await self.page.get_by_role("button", name=name, exact=True).dblclick(no_wait_after=True)
+
     async def follow(self, name: str) -> None:
         """Click a link, and wait for its page."""
         async with self.page.expect_navigation():
