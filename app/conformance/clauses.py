@@ -12,7 +12,7 @@ import yaml
 try:
     from yaml import CSafeLoader as _Loader
 except ImportError:  # PyYAML was built without libyaml: much slower, otherwise the same.
-    from yaml import SafeLoader as _Loader  # type: ignore[assignment]
+    from yaml import SafeLoader as _Loader  # type: ignore[assignment]  # one stands for the other
 
 Level = Literal["MUST", "MUST_NOT", "SHOULD", "SHOULD_NOT", "MAY"]
 Kind = Literal["http", "config", "needs_time", "needs_operator", "browser", "docs", "not_testable"]

@@ -15,3 +15,17 @@ local function bearer(prefix, digest, now)
   end
   return token
 end
+
+-- How reading objects begins. The digest is '' when the server itself asks; some readers have to stop when a Grant is due.
+-- Returns the token or false, and what to answer instead of going on, if there is such a thing: {token or false, due (1)}.
+local function admitted(prefix, digest, now, stops_when_due)
+  local token = false
+  if digest ~= '' then
+    token = bearer(prefix, digest, now)
+    if not token then return false, {false} end
+  end
+  if stops_when_due and #redis.call('ZRANGEBYSCORE', prefix .. ':due', '-inf', now, 'LIMIT', 0, 1) > 0 then
+    return token, {token, 1}
+  end
+  return token
+end

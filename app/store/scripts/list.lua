@@ -5,14 +5,8 @@
 -- Returns {token or false, due (0/1), documents with commas in between, position of the first if newer ones exist, position of
 -- the last if older ones exist}; the positions are '' where they are not needed. Only {false} when the token is refused.
 local prefix, now = KEYS[1], tonumber(ARGV[2])
-local token = false
-if ARGV[1] ~= '' then
-  token = bearer(prefix, ARGV[1], now)
-  if not token then return {false} end
-end
-if ARGV[3] == '1' and #redis.call('ZRANGEBYSCORE', prefix .. ':due', '-inf', now, 'LIMIT', 0, 1) > 0 then
-  return {token, 1}
-end
+local token, stop = admitted(prefix, ARGV[1], now, ARGV[3] == '1')
+if stop then return stop end
 local key, limit, towards_newer, cursor = prefix .. ':i:' .. ARGV[4], tonumber(ARGV[5]), ARGV[6] == '1', ARGV[7]
 
 -- Ids from the cursor on; one more than are wanted shows that there are others.

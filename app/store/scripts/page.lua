@@ -6,14 +6,8 @@
 -- Returns {token or false, due (0/1), page…}; a page is {positions, fields, 1 if newer ones exist, 1 if older ones exist}, where
 -- fields holds, for every object and every suffix, the field of :o. Only {false} when the token is refused.
 local prefix, now = KEYS[1], tonumber(ARGV[2])
-local token = false
-if ARGV[1] ~= '' then
-  token = bearer(prefix, ARGV[1], now)
-  if not token then return {false} end
-end
-if ARGV[3] == '1' and #redis.call('ZRANGEBYSCORE', prefix .. ':due', '-inf', now, 'LIMIT', 0, 1) > 0 then
-  return {token, 1}
-end
+local token, stop = admitted(prefix, ARGV[1], now, ARGV[3] == '1')
+if stop then return stop end
 
 -- A walk that finds few in its first batch, or too few in all that it may look at, is over: what matches is worked out as a whole
 -- then, because nobody knows how far it is to the next match.

@@ -4,14 +4,8 @@
 --       4 number of fields  then the fields of :o  then pairs of index and local id whose positions are asked for
 -- Returns {token or false, due (0/1), fields…, positions…}; only {false} when the token is refused.
 local prefix, now = KEYS[1], tonumber(ARGV[2])
-local token = false
-if ARGV[1] ~= '' then
-  token = bearer(prefix, ARGV[1], now)
-  if not token then return {false} end
-end
-if ARGV[3] == '1' and #redis.call('ZRANGEBYSCORE', prefix .. ':due', '-inf', now, 'LIMIT', 0, 1) > 0 then
-  return {token, 1}
-end
+local token, stop = admitted(prefix, ARGV[1], now, ARGV[3] == '1')
+if stop then return stop end
 local count = tonumber(ARGV[4])
 local answer = {token, 0}
 if count > 0 then
